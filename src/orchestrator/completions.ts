@@ -1,0 +1,118 @@
+/** Classic completions: kept without doing any work until `wait` names them; those named together start as one batch. */
+import type { BackendLife } from "./backend-life.ts";
+import { withSignal } from "./backend-life.ts";
+import type { Dialect } from "./dialects/dialect.ts";
+import { ValidationError } from "./errors.ts";
+import { PartialFailure, readInvocation, runInvocations, type Invocation, type Settled } from "./invocation.ts";
+import type { PendingOperation } from "./operation.ts";
+
+/** How a completion ended. */
+export type CompletionOutcome = { readonly settled: Settled } | { readonly error: unknown; readonly operations: readonly PendingOperation[] };
+
+interface Completion {
+  readonly call: string;
+  readonly method: string;
+  readonly params: unknown;
+  /** Set once it was started. */
+  started?: { readonly invocation: Invocation | undefined; readonly ended: Promise<CompletionOutcome> };
+  outcome?: CompletionOutcome;
+}
+
+export interface WaitResult {
+  readonly settled: readonly { call: string; method: string; outcome: CompletionOutcome }[];
+  readonly pending: readonly string[];
+}
+
+export class Completions {
+  readonly #held = new Map<string, Completion>();
+  readonly #dialect: Dialect;
+  readonly #life: BackendLife;
+  readonly #orphaned: (operations: readonly PendingOperation[]) => void;
+
+  /** `orphaned` gets the second stages of writes that became persistent after their owner dropped them. */
+  constructor(dialect: Dialect, life: BackendLife, orphaned: (operations: readonly PendingOperation[]) => void) {
+    this.#dialect = dialect;
+    this.#life = life;
+    this.#orphaned = orphaned;
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  submit(call: string, method: string, params: unknown): void {
+    // The shim submits again after a reconnect; what is already here keeps its place.
+    if (!this.#held.has(call)) this.#held.set(call, { call, method, params });
+  }
+
+  drop(calls: readonly string[]): void {
+    for (const call of calls) {
+      const completion = this.#held.get(call);
+      this.#held.delete(call);
+      if (completion?.started === undefined) continue;
+      completion.started.invocation?.stop.abort(new Error(`${completion.method} was dropped by its owner`));
+      void completion.started.ended.then((outcome) => this.#orphaned(operationsOf(outcome)));
+    }
+  }
+
+  /** Starts those of `calls` that are not started yet as one batch, and answers when all have ended or `signal` does. */
+  async wait(calls: readonly string[], signal: AbortSignal): Promise<WaitResult> {
+    const unknown = calls.filter((call) => !this.#held.has(call));
+    const waited = calls.flatMap((call) => this.#held.get(call) ?? []);
+    this.#start(waited.filter(({ started }) => started === undefined));
+    try {
+      await withSignal(Promise.all(waited.map(({ started }) => started?.ended)), signal);
+    } catch {
+      // The time is up: what has ended by now is answered, the rest is pending.
+    }
+    const settled = waited.flatMap(({ call, method, outcome }) => (outcome === undefined ? [] : [{ call, method, outcome }]));
+    for (const { call } of settled) this.#held.delete(call);
+    return {
+      settled: [...settled, ...unknown.map(unknownCompletion)],
+      pending: waited.flatMap(({ call, outcome }) => (outcome === undefined ? [call] : [])),
+    };
+  }
+
+  #start(completions: readonly Completion[]): void {
+    const readable: { completion: Completion; invocation: Invocation }[] = [];
+    for (const completion of completions) {
+      try {
+        readable.push({ completion, invocation: readInvocation(this.#dialect, completion.call, completion.method, completion.params) });
+      } catch (error) {
+        this.#track(completion, undefined, Promise.reject(error));
+      }
+    }
+    if (readable.length === 0) return;
+    const running = runInvocations(
+      readable.map(({ invocation }) => invocation),
+      this.#life,
+      new AbortController().signal,
+    );
+    readable.forEach(({ completion, invocation }, index) => {
+      this.#track(completion, invocation, running.then((settled) => settled[index]!));
+    });
+  }
+
+  #track(completion: Completion, invocation: Invocation | undefined, work: Promise<Settled>): void {
+    const ended = work.then(
+      (settled): CompletionOutcome => ({ settled }),
+      (error: unknown): CompletionOutcome => failureOf(error),
+    );
+    completion.started = { invocation, ended };
+    void ended.then((outcome) => (completion.outcome = outcome));
+  }
+}
+
+/** A failed call, apart from the second stages of those of its writes that did succeed. */
+export function failureOf(error: unknown): { error: unknown; operations: readonly PendingOperation[] } {
+  return error instanceof PartialFailure ? { error: error.cause, operations: error.operations } : { error, operations: [] };
+}
+
+export function operationsOf(outcome: CompletionOutcome): readonly PendingOperation[] {
+  return "settled" in outcome ? outcome.settled.operations : outcome.operations;
+}
+
+function unknownCompletion(call: string): WaitResult["settled"][number] {
+  return { call, method: "wait", outcome: { error: new ValidationError(`completion ${call} is not known here; submit it first`), operations: [] } };
+}
+

@@ -1,0 +1,100 @@
+/** The errors a backend throws on purpose, how they are recognised, and how any error crosses the wire. */
+import { randomUUID } from "node:crypto";
+import { ERRORS } from "./generated/methods.ts";
+import type { Logger, WireError } from "./ports.ts";
+
+/** Recognises our errors across bundled copies, where `instanceof` fails. */
+const brand = Symbol.for("orchbridge.error");
+
+export interface OrchestratorErrorOptions {
+  /** A positive errno for the caller of `ceph`, instead of the type's own. */
+  errno?: number;
+  cause?: unknown;
+}
+
+/** An expected failure: a user or configuration error. The operator sees the message as one line. */
+export class OrchestratorError extends Error {
+  readonly [brand] = true;
+  /** The name of its row in the error table (`x-errors` in schemas/openrpc.json). */
+  readonly type: string = "OrchestratorError";
+  readonly errno: number | undefined;
+
+  constructor(message: string, options: OrchestratorErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.errno = options.errno;
+    this.name = new.target.name;
+  }
+}
+
+/** The request itself is wrong: a bad spec, a bad argument (EINVAL). */
+export class ValidationError extends OrchestratorError {
+  override readonly type = "ValidationError";
+}
+
+/** What the request names does not exist: a host, service, daemon, device (ENOENT). */
+export class NotFoundError extends OrchestratorError {
+  override readonly type = "NotFoundError";
+}
+
+/** The backend cannot do this at all; `ceph orch` answers "does not support". */
+export class NotSupportedError extends OrchestratorError {
+  override readonly type = "NotSupportedError";
+}
+
+/** The orchestrator cannot be reached now; the same call may succeed later (EAGAIN). */
+export class UnavailableError extends OrchestratorError {
+  override readonly type = "UnavailableError";
+}
+
+/** The caller's deadline passed (ETIMEDOUT). Made by the bridge. */
+export class DeadlineError extends OrchestratorError {
+  override readonly type = "TimeoutError";
+}
+
+/** The backend answered something that the schema does not allow (EIO). Made by the bridge. */
+export class InvalidAnswerError extends OrchestratorError {
+  override readonly type = "InvalidAnswerError";
+}
+
+/** True for every error above, from this or another loaded copy of the package. Anything else thrown is a bug. */
+export function isOrchestratorError(error: unknown): error is OrchestratorError {
+  return typeof error === "object" && error !== null && brand in error;
+}
+
+/**
+ * An error as the shim gets it. Expected errors keep their message; anything else is a bug of the backend: one line with a
+ * log id for the operator, the stack under that id in the manager's log.
+ */
+export function toWireError(error: unknown, log: Logger, where: string): WireError {
+  if (isOrchestratorError(error)) {
+    const { type, code, errno } = row(error.type);
+    return { code, message: error.message, data: { type, errno: error.errno ?? errno } };
+  }
+  const id = randomUUID().slice(0, 8);
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  log.error(`${where} failed unexpectedly (log id ${id}): ${message}`, {
+    log_id: id,
+    stack: error instanceof Error ? stackWithCauses(error) : undefined,
+  });
+  const { type, code, errno } = row("InternalError");
+  return {
+    code,
+    message: `${where} failed unexpectedly: ${firstLine(message)} (log id ${id} in the mgr log)`,
+    data: { type, errno, log_id: id },
+  };
+}
+
+/** An error type of another version counts as the general one. */
+function row(type: string): { type: string; code: number; errno: number } {
+  const info = ERRORS[type];
+  return info === undefined ? row("OrchestratorError") : { type, code: info.code, errno: info.errno };
+}
+
+function firstLine(text: string): string {
+  return text.split("\n", 1)[0]!.slice(0, 500);
+}
+
+function stackWithCauses(error: Error): string {
+  const own = error.stack ?? String(error);
+  return error.cause instanceof Error ? `${own}\ncaused by ${stackWithCauses(error.cause)}` : own;
+}

@@ -1,0 +1,121 @@
+/** One interface call on its way through a dialect to a backend and back. */
+import type { BackendLife } from "./backend-life.ts";
+import { startBatch, type BackendRequest, type Outcome } from "./batch.ts";
+import type { Dialect, Translation } from "./dialects/dialect.ts";
+import { DeadlineError, isOrchestratorError, NotSupportedError, OrchestratorError, ValidationError } from "./errors.ts";
+import { METHODS } from "./generated/methods.ts";
+import type { PendingOperation } from "./operation.ts";
+import { validate } from "./validate.ts";
+
+/** What became of a call: its result in the dialect's words, and the second stages to start once the answer has left. */
+export interface Settled {
+  readonly result: unknown;
+  readonly operations: readonly PendingOperation[];
+}
+
+/** A call that was read and translated, and has done no work yet. */
+export interface Invocation {
+  readonly id: string;
+  readonly method: string;
+  readonly translation: Translation;
+  /** Ends with the caller. */
+  readonly stop: AbortController;
+}
+
+/** Reads a call: unknown methods, wrong parameters and missing defaults are dealt with here. */
+export function readInvocation(dialect: Dialect, id: string, method: string, params: unknown): Invocation {
+  const info = METHODS[method];
+  if (info === undefined || !method.startsWith(dialect.prefix) || info.local) {
+    throw new NotSupportedError(`${method} is not a method of this interface`);
+  }
+  const given = withoutCall(params);
+  const checked = validate(`params:${method}`, given, { root: method.slice(dialect.prefix.length), unknown: "report" });
+  if (checked.issues.length > 0) throw new ValidationError(checked.issues.join("; "));
+  const complete = { ...info.defaults, ...definedOnly(checked.value as Record<string, unknown>) };
+  const translation = dialect.translate(method.slice(dialect.prefix.length), complete);
+  return { id, method, translation, stop: new AbortController() };
+}
+
+/** Runs calls as one batch. The promises, in the order of the invocations, reject with the call's error. */
+export async function runInvocations(
+  invocations: readonly Invocation[],
+  life: BackendLife,
+  signal: AbortSignal,
+): Promise<Promise<Settled>[]> {
+  const target = await life.target(signal);
+  const runs = invocations.map(prepare);
+  const outcomes = startBatch(runs.flatMap(({ requests }) => requests), target);
+  let first = 0;
+  return runs.map((run) => {
+    const own = outcomes.slice(first, first + run.requests.length);
+    first += run.requests.length;
+    return settle(run, own, life);
+  });
+}
+
+interface Run {
+  readonly translation: Translation;
+  readonly requests: readonly BackendRequest[];
+}
+
+function prepare({ translation, id, stop }: Invocation): Run {
+  const group = { stopsAtFailure: translation.onError === "stop", failed: false };
+  const requests = translation.requests.map((request, index) => ({
+    ...request,
+    id: translation.requests.length === 1 ? id : `${id}.${index + 1}`,
+    signal: stop.signal,
+    group,
+  }));
+  return { translation, requests };
+}
+
+async function settle({ translation }: Run, outcomes: readonly Promise<Outcome>[], life: BackendLife): Promise<Settled> {
+  const results: unknown[] = [];
+  const operations: PendingOperation[] = [];
+  let failure: { error: unknown } | undefined;
+  for (const outcome of await Promise.all(outcomes)) {
+    if (outcome.ok) {
+      results.push(outcome.value);
+      if (outcome.operation !== undefined) operations.push(outcome.operation);
+      continue;
+    }
+    const error = tolerable(outcome.error, translation);
+    if (isOrchestratorError(error) && error.type === "UnavailableError") life.askSoon();
+    if (translation.onError === "stop") failure ??= { error };
+    results.push(error);
+  }
+  if (failure === undefined) return { result: translation.answer(results), operations };
+  throw operations.length === 0 ? failure.error : new PartialFailure(failure.error, operations);
+}
+
+/** A call of several writes failed after some of them were persisted: these still have to become effective. */
+export class PartialFailure extends Error {
+  readonly operations: readonly PendingOperation[];
+
+  constructor(error: unknown, operations: readonly PendingOperation[]) {
+    super(error instanceof Error ? error.message : String(error), { cause: error });
+    this.operations = operations;
+  }
+}
+
+/** Ceph's volumes module takes "not supported" only as OrchestratorError; anything else fails a file system already made. */
+function tolerable(error: unknown, translation: Translation): unknown {
+  if (translation.toleratesOnlyOrchestratorError !== true || !isOrchestratorError(error) || error.type !== "NotSupportedError") return error;
+  return new OrchestratorError(error.message, { cause: error });
+}
+
+export function deadlineError(invocation: Invocation, backend: string | null, deadlineMs: number): DeadlineError {
+  const [first] = invocation.translation.requests;
+  const where = first === undefined ? invocation.method : `${backend ?? "the backend"}.${first.method}`;
+  return new DeadlineError(`timed out after ${Math.round(deadlineMs / 100) / 10} s in ${where}`);
+}
+
+function withoutCall(params: unknown): unknown {
+  if (typeof params !== "object" || params === null || Array.isArray(params)) return params ?? {};
+  const { _call, ...rest } = params as Record<string, unknown>;
+  return rest;
+}
+
+function definedOnly(params: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(params).filter(([, value]) => value !== undefined));
+}
