@@ -1,0 +1,17 @@
+/** The public API: what a backend's author imports from "orchbridge". */
+
+export type { Availability, Backend, BackendCall, BackendContext, BackendDefinition, BackendState, ResultOf } from "./orchestrator/backend.ts";
+export { defineBackend } from "./orchestrator/backend.ts";
+export type { Log, MaybePromise, Operation, Persisted, ReadCall, WriteCall, WriteResult } from "./orchestrator/call.ts";
+export {
+  isOrchestratorError,
+  NotFoundError,
+  NotSupportedError,
+  OrchestratorError,
+  type OrchestratorErrorOptions,
+  UnavailableError,
+  ValidationError,
+} from "./orchestrator/errors.ts";
+export type { BackendMethodName, BackendMethods } from "./orchestrator/generated/methods.ts";
+export type * from "./orchestrator/generated/types.ts";
+export type { HealthCheck, Json, MgrPort } from "./orchestrator/ports.ts";

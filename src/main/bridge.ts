@@ -1,0 +1,169 @@
+/** The protocol's methods (`initialize`, `bridge/…`, `orchestrator/…`), each handed to the orchestrator layer. */
+
+import type { BackendDefinition } from "../orchestrator/backend.ts";
+import { ERRORS, SCHEMA_HASH } from "../orchestrator/generated/methods.ts";
+import type { Orchestrator } from "../orchestrator/orchestrator.ts";
+import type { BackendConfig, Session } from "../orchestrator/ports.ts";
+import type { ProcessLog } from "./log.ts";
+import { eventPort, mgrPort } from "./mgr-port.ts";
+import type { Connection, Params, Reply, RequestContext } from "../rpc/connection.ts";
+import { type ErrorObject, RefusedRequest, RpcError, WireCode } from "../rpc/errors.ts";
+import { PROTOCOL, VERSION } from "./version.ts";
+import { duration, readBackend, readCall, readSession, text, texts } from "./wire-params.ts";
+
+/** One connection's orchestrator, from `initialize` to the end. */
+export class Bridge {
+  readonly #log: ProcessLog;
+  readonly #load: (name: string) => Promise<BackendDefinition>;
+  /** Set by `initialize`. Loaded only after its answer, since what it imports takes longer than all before. */
+  #orchestrator: Promise<Orchestrator> | undefined;
+  #loaded: Orchestrator | undefined;
+  /** Completions submitted with a value that cannot cross, until somebody waits for them. */
+  readonly #refused = new Map<string, ErrorObject>();
+  #lastId = 0;
+
+  constructor(log: ProcessLog, load: (name: string) => Promise<BackendDefinition>) {
+    this.#log = log;
+    this.#load = load;
+  }
+
+  /** Registers the protocol's methods on a connection that is not listening yet. */
+  attach(connection: Connection): void {
+    connection.onRequest("initialize", (params) => this.#initialize(connection, params));
+    connection.onRequest("bridge/ping", () => ({ result: {} }));
+    connection.onRequest("bridge/status", async () => ({ result: await this.#status() }));
+    connection.onRequest("bridge/configure", (params) => this.#configure(params));
+    connection.onRequest("bridge/wait", (params, context) => this.#wait(params, context));
+    connection.onRequest("orchestrator/", (params, context) => this.#call(params, context));
+    connection.onNotification("bridge/submit", (params, problem) => this.#submit(params, problem));
+    connection.onNotification("bridge/drop", (params) => this.#drop(params));
+  }
+
+  /** An error as the other side gets it. */
+  wireError(error: unknown, method: string): ErrorObject {
+    if (error instanceof RefusedRequest) return error.wire;
+    // A backend answered what cannot cross.
+    if (error instanceof RpcError) return badValue("InvalidAnswerError", error, method);
+    if (this.#loaded !== undefined) return { ...this.#loaded.wireError(error, method) };
+    this.#log.error(`${method} failed before the bridge was ready`, { error });
+    return { code: WireCode.internal, message: `${method}: ${String(error)}`, data: { type: "InternalError" } };
+  }
+
+  /** Closes the backend. */
+  async close(): Promise<void> {
+    await (await this.#orchestrator)?.close();
+  }
+
+  #initialize(connection: Connection, params: Params): Reply {
+    if (this.#orchestrator !== undefined) throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize was called before");
+    checkSchema(params);
+    const session = readSession(params);
+    const config = readBackend(params);
+    const loaded = Promise.withResolvers<Orchestrator>();
+    this.#orchestrator = loaded.promise;
+    return {
+      result: { protocol: PROTOCOL, version: VERSION, schema_hash: SCHEMA_HASH, node: process.versions.node, pid: process.pid },
+      answered: () => loaded.resolve(this.#start(connection, session, config)),
+    };
+  }
+
+  async #start(connection: Connection, session: Session, config: BackendConfig): Promise<Orchestrator> {
+    const { Orchestrator } = await import("../orchestrator/orchestrator.ts");
+    const orchestrator = new Orchestrator({
+      session,
+      mgr: mgrPort(connection),
+      events: eventPort(connection),
+      log: this.#log,
+      load: this.#load,
+    });
+    this.#loaded = orchestrator;
+    void orchestrator.configure(config);
+    return orchestrator;
+  }
+
+  #ready(): Promise<Orchestrator> {
+    if (this.#orchestrator === undefined) throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize must come first");
+    return this.#orchestrator;
+  }
+
+  async #status(): Promise<object> {
+    const own = { version: VERSION, node: process.versions.node, pid: process.pid, uptime_s: Math.round(process.uptime()) };
+    return { ...own, rss_mb: Math.round(process.memoryUsage.rss() / 1e6), ...(await this.#ready()).status() };
+  }
+
+  async #configure(params: Params): Promise<Reply> {
+    const config = readBackend(params);
+    const orchestrator = await this.#ready();
+    // Creating a backend may take long; what became of it is told by bridge/state.
+    return { result: {}, answered: () => void orchestrator.configure(config) };
+  }
+
+  async #call(params: Params, context: RequestContext): Promise<Reply> {
+    const { id, deadlineMs, partial } = readCall(params);
+    const orchestrator = await this.#ready();
+    const { result, page, answered } = await orchestrator.invoke(context.method, params, {
+      id: id ?? `call-${++this.#lastId}`,
+      deadlineMs,
+      signal: context.signal,
+    });
+    return { result, partial: page ? partial : undefined, answered };
+  }
+
+  #submit(params: Params, problem: RpcError | undefined): void {
+    const call = text(params["call"], "call");
+    const method = text(params["method"], "method");
+    if (problem !== undefined) {
+      this.#refused.set(call, badValue("ValidationError", problem, method));
+    } else {
+      this.#whenReady((orchestrator) => orchestrator.submit(call, method, params["params"] ?? {}));
+    }
+  }
+
+  #drop(params: Params): void {
+    const calls = texts(params["calls"], "calls");
+    for (const call of calls) this.#refused.delete(call);
+    this.#whenReady((orchestrator) => orchestrator.drop(calls));
+  }
+
+  /** At once where possible: a `bridge/wait` that follows must find what came before it. */
+  #whenReady(act: (orchestrator: Orchestrator) => void): void {
+    if (this.#loaded !== undefined) act(this.#loaded);
+    else void this.#ready().then(act);
+  }
+
+  async #wait(params: Params, context: RequestContext): Promise<Reply> {
+    const calls = texts(params["calls"], "calls");
+    const timeoutMs = duration(params["timeout_ms"], "timeout_ms");
+    const orchestrator = await this.#ready();
+    const refused = calls.flatMap((call) => {
+      const error = this.#refused.get(call);
+      return error === undefined ? [] : [{ call, error }];
+    });
+    const others = calls.filter((call) => !this.#refused.has(call));
+    const answer = await orchestrator.wait(others, timeoutMs, context.signal);
+    for (const { call } of refused) this.#refused.delete(call);
+    return refused.length === 0 ? answer : { result: withRefused(answer.result, refused), answered: () => answer.answered() };
+  }
+}
+
+function withRefused(result: unknown, refused: { call: string; error: ErrorObject }[]): unknown {
+  const { settled, pending } = result as { settled: unknown[]; pending: string[] };
+  return { settled: [...settled, ...refused], pending };
+}
+
+function checkSchema(params: Params): void {
+  const given = params["schema_hash"];
+  if (given === SCHEMA_HASH && params["protocol"] === PROTOCOL) return;
+  const { code } = ERRORS["SchemaMismatchError"]!;
+  throw new RefusedRequest(
+    code,
+    "SchemaMismatchError",
+    `the mgr module and its Node process are of different versions: the module has schema ${String(given)} and protocol ${String(params["protocol"])}, ` +
+      `orchbridge ${VERSION} has ${SCHEMA_HASH} and ${PROTOCOL}; run orchbridge install again and restart the mgr`,
+  );
+}
+
+function badValue(type: "InvalidAnswerError" | "ValidationError", { message, field }: RpcError, method: string): ErrorObject {
+  const { code, errno } = ERRORS[type]!;
+  return { code, message: `${method}: ${message}`, data: { type, errno, ...(field === undefined ? {} : { field }) } };
+}
