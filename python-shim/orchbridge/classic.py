@@ -1,0 +1,377 @@
+"""The completions of 14.2: made at once, started by `wait`, persistent when answered, effective when Node says so."""
+
+import collections
+import threading
+import time
+import weakref
+from dataclasses import dataclass, field
+from typing import Any, Deque, Dict, Iterable, List, Optional, Set
+
+import orchestrator
+
+from .calls import GRACE, Calls, written
+from .connection import Connection
+from .errors import classic_exception, to_exception
+from .failure import BadAnswer, BridgeFailure, CallTimeout, WireError
+from .generated.methods import Method
+from .native import to_native
+from .progress import ProgressEvents
+from .stats import Stats
+from .supervisor import Supervisor
+
+# A caller may tell the progress module of a completion after its end was told; that makes the event anew.
+COMPLETED_AGAIN_AFTER = 10.0
+NEVER_WAITED_FOR = 600.0
+
+
+class _Completion:
+    """What both kinds share: the call behind it, its end, and its text in the progress module."""
+
+    call_id = ""
+    method_name = ""
+    text = ""
+    value: Any = None
+    answered = False
+
+    @property
+    def result(self) -> Any:
+        return self.value
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class ReadCompletion(_Completion, orchestrator.ReadCompletion):  # type: ignore[misc]
+    """A read. Complete once it is answered."""
+
+    @property
+    def is_complete(self) -> bool:
+        return bool(self.answered or self.is_errored)
+
+
+class WriteCompletion(_Completion, orchestrator.WriteCompletion):  # type: ignore[misc]
+    """A write. Persistent once it is answered, effective once it has happened."""
+
+    effective = False
+
+    @property
+    def is_persistent(self) -> bool:
+        return self.answered
+
+    @property
+    def is_effective(self) -> bool:
+        return self.effective
+
+    @property
+    def should_wait(self) -> bool:
+        # The base class waits for ever for a write that failed before it was persistent.
+        return not (self.answered or self.is_errored)
+
+
+@dataclass
+class _Submitted:
+    """A call that Node keeps until somebody waits for it."""
+
+    call: str
+    name: str
+    method: Method
+    params: Dict[str, Any]
+    completion: "weakref.ref[Any]"
+    progress_id: Optional[str]
+    at: float
+    # The connection it was sent on: a new process knows nothing of it.
+    sent_on: Optional[Connection] = None
+    waited_for: bool = False
+
+
+@dataclass
+class _Running:
+    """A write that is persistent and not yet effective."""
+
+    progress_id: str
+    completion: "weakref.ref[Any]"
+    calls: Set[str] = field(default_factory=set)
+
+
+class Completions:
+    """Makes completions, waits for them, and ends them."""
+
+    def __init__(self, supervisor: Supervisor, calls: Calls, events: ProgressEvents, stats: Stats) -> None:
+        self._supervisor = supervisor
+        self._calls = calls
+        self._events = events
+        self._stats = stats
+        self._lock = threading.Lock()
+        self._submitted: Dict[str, _Submitted] = {}
+        self._running: Dict[str, _Running] = {}
+        self._complete_again: List[Any] = []
+        # Calls whose completion is gone. The last reference may go in another module's interpreter: only noted there.
+        self._ownerless: Deque[str] = collections.deque()
+
+    # Making
+
+    def submit(self, name: str, method: Method, params: Dict[str, Any]) -> Any:
+        """A completion of a call that reaches no backend until it is waited for."""
+        completion = self.make(name, method)
+        completion.call_id = self._calls.new_id()
+        first = next((value for value in params.values() if isinstance(value, str)), "")
+        completion.text = f"{name.replace('_', ' ')} {first}".strip()
+        entry = _Submitted(
+            completion.call_id,
+            name,
+            method,
+            params,
+            weakref.ref(completion, lambda _ref: self._ownerless.append(entry.call)),
+            getattr(completion, "progress_id", None),
+            time.monotonic(),
+        )
+        with self._lock:
+            self._submitted[entry.call] = entry
+        connection = self._supervisor.connection
+        if connection is not None:
+            try:
+                self._send(connection, entry)
+            except BridgeFailure:
+                pass  # sent again by `wait`
+        return completion
+
+    def make(self, name: str, method: Method) -> Any:
+        """A completion without a call behind it."""
+        completion: Any = WriteCompletion() if method.kind == "write" else ReadCompletion()
+        completion.method_name = name
+        if method.kind == "write":
+            completion.progress = 0.0
+        return completion
+
+    def failed(self, name: str, method: Method, failure: BridgeFailure) -> Any:
+        """A completion that failed before it was sent."""
+        completion = self.make(name, method)
+        completion.text = name.replace("_", " ")
+        completion.exception = to_exception(failure)
+        self._stats.note(name, str(failure))
+        return completion
+
+    def _send(self, connection: Connection, entry: _Submitted) -> None:
+        if entry.sent_on is connection:
+            return
+        params = {"call": entry.call, "method": f"classic/{entry.name}", "params": entry.params}
+        connection.notify("bridge/submit", params)
+        entry.sent_on = connection
+
+    # Waiting
+
+    def wait(self, completions: Iterable[Any]) -> bool:
+        """Ends every completion: complete, errored or persistent. Always true, since false means to be asked for ever."""
+        mine = {completion.call_id: completion for completion in completions if getattr(completion, "call_id", "")}
+        with self._lock:
+            entries = [self._submitted[call] for call in mine if call in self._submitted]
+            for entry in entries:
+                entry.waited_for = True
+        for _ in entries:
+            self._stats.begin()
+        if entries:
+            self._wait(entries)
+        return True
+
+    def fail_all(self, completions: Iterable[Any], text: str) -> None:
+        """Ends what is unfinished; for bugs of this module."""
+        for completion in completions:
+            if completion.should_wait:
+                completion.exception = classic_exception(orchestrator.OrchestratorError, text)
+
+    def _wait(self, entries: List[_Submitted]) -> None:
+        began = time.monotonic()
+        waiting = {entry.call: entry for entry in entries}
+        try:
+            while waiting:
+                now = time.monotonic()
+                nearest = min(self._deadline(entry, began) for entry in waiting.values())
+                connection = self._supervisor.wait_connected(nearest)
+                for entry in waiting.values():
+                    self._send(connection, entry)
+                self._ask(connection, waiting, max(0.0, nearest - now))
+                self._give_up(waiting, began)
+        except BridgeFailure as failure:
+            for entry in waiting.values():
+                self._fail(entry, failure)
+
+    def _deadline(self, entry: _Submitted, began: float) -> float:
+        return began + self._calls.timeout(entry.method.kind)
+
+    def _ask(self, connection: Connection, waiting: Dict[str, _Submitted], seconds: float) -> None:
+        """One `bridge/wait`; takes what it settled out of `waiting`."""
+        params = {"calls": list(waiting), "timeout_ms": int(seconds * 1000)}
+        try:
+            answer = connection.call("bridge/wait", params, seconds + GRACE, on_result=self._take_operations)
+        except CallTimeout:
+            return  # each is given up at its own deadline
+        for settled in answer.get("settled", []):
+            entry = waiting.pop(settled.get("call"), None)
+            if entry is not None:
+                self._settle(entry, settled)
+        for call in set(waiting).difference(answer.get("pending", [])):
+            self._fail(waiting.pop(call), BadAnswer(f"bridge/wait: no word of the call {call}"))
+        if waiting and not answer.get("settled"):
+            time.sleep(min(0.05, seconds))  # it answered early; asking again at once would turn into a busy loop
+
+    def _give_up(self, waiting: Dict[str, _Submitted], began: float) -> None:
+        now = time.monotonic()
+        overdue = [entry for entry in waiting.values() if self._deadline(entry, began) <= now]
+        for entry in overdue:
+            del waiting[entry.call]
+            seconds = self._calls.timeout(entry.method.kind)
+            self._fail(entry, CallTimeout(f"timed out after {seconds:g} s in {entry.name}"))
+        if overdue:
+            self._drop([entry.call for entry in overdue])
+
+    def _take_operations(self, answer: Any) -> None:
+        # Where the answer is read, so that no end of an operation can overtake its begin.
+        with self._lock:
+            for settled in answer.get("settled", []) if isinstance(answer, dict) else []:
+                entry = self._submitted.get(settled.get("call", ""))
+                result = settled.get("result")
+                if entry is None or entry.progress_id is None or not isinstance(result, dict):
+                    continue
+                operations = result.get("operations") or []
+                running = _Running(entry.progress_id, entry.completion, {row["call"] for row in operations})
+                for call in running.calls:
+                    self._running[call] = running
+
+    def _settle(self, entry: _Submitted, settled: Dict[str, Any]) -> None:
+        error = settled.get("error")
+        if error is not None:
+            self._fail(entry, WireError(error.get("code", 1007), error.get("message", ""), error.get("data")))
+            return
+        try:
+            value = settled.get("result")
+            if entry.method.kind == "write":
+                value, operations = written(entry.name, value)
+            else:
+                operations = []
+            value = to_native(entry.method.result, value)
+        except BridgeFailure as failure:
+            self._fail(entry, failure)
+            return
+        self._forget(entry)
+        self._stats.end(entry.name)
+        completion = entry.completion()
+        if completion is not None:
+            completion.value = value
+            completion.answered = True
+            if entry.method.kind == "write":
+                completion.progress = 0.5
+        if entry.progress_id is not None and not operations:
+            self._end(entry.progress_id, completion, None)
+
+    def _fail(self, entry: _Submitted, failure: BridgeFailure) -> None:
+        self._forget(entry)
+        self._stats.end(entry.name, str(failure))
+        completion = entry.completion()
+        if completion is not None:
+            completion.exception = to_exception(failure)
+        if entry.progress_id is not None:
+            self._end(entry.progress_id, completion, str(failure))
+
+    def _forget(self, entry: _Submitted) -> None:
+        with self._lock:
+            self._submitted.pop(entry.call, None)
+
+    # From persistent to effective
+
+    def report(self, call: str, fraction: float, message: str) -> bool:
+        """Whether the operation is one of these."""
+        running = self._running.get(call)
+        if running is None:
+            return False
+        completion = running.completion()
+        text = message or call
+        if completion is not None:
+            completion.progress = fraction
+            text = completion.text
+        self._events.update(running.progress_id, text, fraction)
+        return True
+
+    def end(self, call: str, failure: Optional[WireError] = None) -> bool:
+        """The second stage of a write ended. Whether it is one of these."""
+        with self._lock:
+            running = self._running.pop(call, None)
+            if running is None:
+                return False
+            running.calls.discard(call)
+            last = not running.calls
+            if failure is not None:
+                for other in running.calls:
+                    self._running.pop(other, None)
+        if last or failure is not None:
+            completion = running.completion()
+            if completion is not None and failure is not None:
+                completion.exception = to_exception(failure)
+            self._end(running.progress_id, completion, None if failure is None else str(failure))
+        return True
+
+    def lost(self, reason: str) -> None:
+        """Node is gone, and with it the second stages that it had under way."""
+        with self._lock:
+            running = {entry.progress_id: entry for entry in self._running.values()}
+            self._running.clear()
+        for entry in running.values():
+            completion = entry.completion()
+            if completion is not None:
+                completion.exception = classic_exception(orchestrator.OrchestratorError, reason)
+            self._end(entry.progress_id, completion, reason)
+
+    def _end(self, progress_id: str, completion: Any, failure: Optional[str]) -> None:
+        if failure is not None:
+            self._events.fail(progress_id, failure)
+        else:
+            if completion is not None:
+                completion.effective = True
+                completion.progress = 1.0
+            self._events.complete(progress_id)
+        with self._lock:
+            self._complete_again.append((time.monotonic() + COMPLETED_AGAIN_AFTER, progress_id))
+
+    # What nobody waits for
+
+    def sweep(self) -> None:
+        """Completes events once more, and gives up what was dropped or never waited for."""
+        now = time.monotonic()
+        with self._lock:
+            dropped = [self._ownerless.popleft() for _ in range(len(self._ownerless))]
+            ownerless = [self._submitted[call] for call in dropped if call in self._submitted]
+            due = [event for at, event in self._complete_again if at <= now]
+            self._complete_again = [(at, event) for at, event in self._complete_again if at > now]
+            old = [
+                entry
+                for entry in self._submitted.values()
+                if not entry.waited_for and now - entry.at >= NEVER_WAITED_FOR
+            ]
+        for event in due:
+            self._events.complete(event)
+        for entry in ownerless:
+            if not entry.waited_for:
+                self._abandon(entry, "its caller dropped it")
+        for entry in old:
+            self._abandon(entry, f"nobody waited for it within {NEVER_WAITED_FOR / 60:g} minutes")
+
+    def _abandon(self, entry: _Submitted, why: str) -> None:
+        self._forget(entry)
+        completion = entry.completion()
+        if completion is not None:
+            completion.exception = classic_exception(orchestrator.OrchestratorError, why)
+        if entry.progress_id is not None:
+            self._events.fail(entry.progress_id, why)
+        self._drop([entry.call])
+
+    def _drop(self, calls: List[str]) -> None:
+        connection = self._supervisor.connection
+        if connection is not None:
+            try:
+                connection.notify("bridge/drop", {"calls": calls})
+            except BridgeFailure:
+                pass  # it is gone, and they with it
+
+    def counts(self) -> Dict[str, int]:
+        with self._lock:
+            return {"submitted": len(self._submitted), "running": len({id(run) for run in self._running.values()})}
+

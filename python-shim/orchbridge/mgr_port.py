@@ -1,0 +1,201 @@
+"""The other direction: what a Python module gets from MgrModule, for the Node process (`mgr/...` requests)."""
+
+import json
+import logging
+from typing import Any, Callable, Dict, Optional, Protocol, Tuple
+
+from .connection import Connection
+from .failure import BadValue, BridgeFailure
+from .progress import ProgressEvents
+from .wire import SAFE_INTEGER
+from .workers import Workers
+
+THREADS = 8
+WAITING = 1000
+# Monitors keep no more of one value.
+STORE_LIMIT = 65_536
+_STORE = "mgr/orchbridge/"
+_ENOENT = -2
+
+_ORCHESTRATOR_ERROR, _UNAVAILABLE_ERROR, _INTERNAL_ERROR = 1001, 1005, 1007
+_METHOD_NOT_FOUND, _INVALID_PARAMS = -32601, -32602
+
+_LEVELS = {"debug": "DEBUG", "info": "INFO", "security": "SEC", "warn": "WARN", "error": "ERROR"}
+
+
+class Manager(Protocol):
+    """What of a MgrModule is used here."""
+
+    def get(self, name: str) -> Any: ...
+
+    def mon_command(self, command: Dict[str, Any], inbuf: Optional[str] = None) -> Tuple[int, str, str]: ...
+
+    def option(self, name: str) -> Any: ...
+
+    def log_to_cluster(self, level: str, message: str) -> None: ...
+
+    def set_health_checks_of_node(self, checks: Dict[str, Any]) -> None: ...
+
+
+class _Failed(Exception):
+    """The manager answered with an errno."""
+
+    def __init__(self, errno: int, message: str) -> None:
+        super().__init__(message)
+        self.errno = errno
+
+
+class MgrPort:
+    """Serves the requests off the threads that read messages: a monitor without quorum does not answer for long."""
+
+    def __init__(self, manager: Manager, events: ProgressEvents, log: logging.Logger) -> None:
+        self._manager = manager
+        self._events = events
+        self._log = log
+        self._workers = Workers("orchbridge-mgr-port", THREADS, WAITING, log)
+        self._methods: Dict[str, Callable[[Dict[str, Any]], Any]] = {
+            "mgr/get": self._get,
+            "mgr/command": self._command,
+            "mgr/store_get": self._store_get,
+            "mgr/store_set": self._store_set,
+            "mgr/store_list": self._store_list,
+            "mgr/set_health_checks": self._set_health_checks,
+            "mgr/progress": self._progress,
+            "mgr/cluster_log": self._cluster_log,
+            "mgr/option": self._option,
+        }
+
+    def request(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
+        """Takes a request; the answer follows from another thread."""
+        if not self._workers.submit(lambda: self._serve(connection, request_id, method, params)):
+            # From here: an answer of a few bytes, and nobody else is free.
+            text = f"{method}: {WAITING} requests to the manager are waiting already"
+            connection.respond_error(request_id, _UNAVAILABLE_ERROR, text, {"type": "UnavailableError", "errno": 11})
+
+    def _serve(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
+        serve = self._methods.get(method)
+        if serve is None:
+            connection.respond_error(request_id, _METHOD_NOT_FOUND, f"the manager has no {method}", {"type": "MethodNotFound"})
+            return
+        try:
+            result = serve(params if isinstance(params, dict) else {})
+            connection.respond(request_id, result)
+        except BadValue as failure:
+            connection.respond_error(request_id, _INVALID_PARAMS, f"{method}: {failure}", {"type": "InvalidParams"})
+        except _Failed as failure:
+            data = {"type": "OrchestratorError", "errno": failure.errno}
+            connection.respond_error(request_id, _ORCHESTRATOR_ERROR, f"{method}: {failure}", data)
+        except BridgeFailure:
+            pass  # the connection is gone
+        except Exception as error:
+            self._log.exception("%s of the Node process failed", method)
+            text = f"{method} failed: {type(error).__name__}: {error}"
+            connection.respond_error(request_id, _INTERNAL_ERROR, text, {"type": "InternalError", "errno": 5})
+
+    # The methods
+
+    def _get(self, params: Dict[str, Any]) -> Any:
+        return plain(self._manager.get(_text(params, "name")))
+
+    def _command(self, params: Dict[str, Any]) -> Any:
+        command = {name: value for name, value in params.items() if name != "inbuf" and value is not None}
+        _text(params, "prefix")
+        retval, stdout, stderr = self._manager.mon_command(command, params.get("inbuf"))
+        return {"retval": retval, "stdout": stdout, "stderr": stderr}
+
+    def _store_get(self, params: Dict[str, Any]) -> Any:
+        # Not get_store: on 14.2 its cache does not see what `config-key set` wrote.
+        retval, stdout, stderr = self._key_command("get", _text(params, "key"))
+        if retval == _ENOENT:
+            return None
+        _check(retval, stderr)
+        return stdout
+
+    def _store_set(self, params: Dict[str, Any]) -> Any:
+        # Not set_store: it swallows errors, and keeps and logs a value that the monitors refused.
+        key, value = _text(params, "key"), params.get("value")
+        if value is None:
+            retval, _, stderr = self._key_command("rm", key)
+            _check(0 if retval == _ENOENT else retval, stderr)
+            return {}
+        if not isinstance(value, str):
+            raise BadValue(f"value: expected string or null, got {json.dumps(value)[:40]}")
+        size = len(value.encode("utf-8", "surrogatepass"))
+        if size > STORE_LIMIT:
+            raise BadValue(f"value: expected at most {STORE_LIMIT} bytes, got {size}")
+        retval, _, stderr = self._key_command("set", key, val=value)
+        _check(retval, stderr)
+        return {}
+
+    def _store_list(self, params: Dict[str, Any]) -> Any:
+        prefix = _STORE + _text(params, "prefix")
+        retval, stdout, stderr = self._manager.mon_command({"prefix": "config-key dump", "key": prefix, "format": "json"})
+        _check(retval, stderr)
+        found = json.loads(stdout or "{}")
+        return {name[len(_STORE) :]: value for name, value in found.items() if name.startswith(prefix)}
+
+    def _key_command(self, verb: str, key: str, **more: str) -> Tuple[int, str, str]:
+        return self._manager.mon_command({"prefix": f"config-key {verb}", "key": _STORE + key, **more})
+
+    def _set_health_checks(self, params: Dict[str, Any]) -> Any:
+        checks = params.get("checks")
+        if not isinstance(checks, dict) or not all(isinstance(check, dict) for check in checks.values()):
+            raise BadValue("checks: expected an object of health checks")
+        self._manager.set_health_checks_of_node(checks)
+        return {}
+
+    def _progress(self, params: Dict[str, Any]) -> Any:
+        event, message, fraction = _text(params, "id"), _text(params, "message"), params.get("fraction")
+        if not isinstance(fraction, (int, float)) or isinstance(fraction, bool):
+            raise BadValue(f"fraction: expected a number, got {json.dumps(fraction)[:40]}")
+        failed = params.get("failed")
+        if failed is not None:
+            self._events.fail(event, str(failed))
+        elif fraction >= 1:
+            self._events.complete(event)
+        else:
+            self._events.update(event, message, float(fraction))
+        return {}
+
+    def _cluster_log(self, params: Dict[str, Any]) -> Any:
+        level = _LEVELS.get(_text(params, "level"))
+        if level is None:
+            raise BadValue(f"level: expected one of {', '.join(_LEVELS)}, got {params['level']}")
+        self._manager.log_to_cluster(level, _text(params, "message"))
+        return {}
+
+    def _option(self, params: Dict[str, Any]) -> Any:
+        return plain(self._manager.option(_text(params, "name")))
+
+
+def _text(params: Dict[str, Any], name: str) -> str:
+    value = params.get(name)
+    if not isinstance(value, str):
+        raise BadValue(f"{name}: expected string, got {json.dumps(value)[:40]}")
+    return value
+
+
+def _check(retval: int, stderr: str) -> None:
+    if retval != 0:
+        raise _Failed(abs(retval), stderr or f"the monitors answered {retval}")
+
+
+def plain(value: Any) -> Any:
+    """What the manager gives, as JSON.
+
+    Numbers that JavaScript cannot hold become null: the maps are full of 64-bit feature masks, and a map that could not be
+    read for their sake would be of no use.
+    """
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return int(value) if -SAFE_INTEGER <= value <= SAFE_INTEGER else None
+    if isinstance(value, float):
+        return value if value - value == 0 else None
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set)):
+        return [plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)

@@ -1,0 +1,80 @@
+"""Which Node to run, and whether it can run what is installed here."""
+
+import os
+import re
+import shutil
+import subprocess
+from typing import Dict, List, Optional, Tuple
+
+from .settings import Settings
+
+OLDEST = (22, 18)
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+_PATH_OPTION = "ceph config set mgr mgr/orchbridge/node_path PATH"
+
+# The version of a binary, by what changes when it is replaced.
+_versions: Dict[Tuple[str, int, int, int], str] = {}
+
+
+class NodeMissing(Exception):
+    """There is nothing to start; the message says what to do."""
+
+
+def node_command(settings: Settings, folder: str = FOLDER) -> List[str]:
+    """The command of the Node process. NodeMissing tells what is missing or too old."""
+    program = os.path.join(folder, "js", "main.mjs")
+    if not os.path.isfile(program):
+        raise NodeMissing(f"{program} is missing: run npx orchbridge install --mgr-dir {os.path.dirname(folder)} again")
+    node = _find_node(settings, folder)
+    _check_version(node)
+    flags = [] if settings.memory_limit is None else [f"--max-old-space-size={settings.memory_limit}"]
+    return [node, *flags, program, "serve", "--fd", "3", "4"]
+
+
+def _find_node(settings: Settings, folder: str) -> str:
+    if settings.node_path is not None:
+        return settings.node_path
+    installed = os.path.join(folder, "bin", "node")
+    found = installed if os.path.isfile(installed) else shutil.which("node")
+    if found is None:
+        wanted = ".".join(map(str, OLDEST))
+        raise NodeMissing(f"Node is not installed: install Node {wanted} or later, or name one: {_PATH_OPTION}")
+    return found
+
+
+def _check_version(node: str) -> None:
+    version = _version(node)
+    numbers = re.fullmatch(r"v(\d+)\.(\d+)\.\S+", version)
+    if numbers is None:
+        raise NodeMissing(f"{node} is not Node: --version answers {version!r}; name another: {_PATH_OPTION}")
+    if (int(numbers[1]), int(numbers[2])) < OLDEST:
+        wanted = ".".join(map(str, OLDEST))
+        raise NodeMissing(
+            f"{node} is Node {version[1:]}, too old: install Node {wanted} or later, or name one: {_PATH_OPTION}"
+        )
+
+
+def _version(node: str) -> str:
+    try:
+        entry = os.stat(node)
+        key = (node, entry.st_ino, entry.st_size, entry.st_mtime_ns)
+        if key not in _versions:
+            _versions[key] = _ask_version(node)
+        return _versions[key]
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NodeMissing(f"cannot run {node}: {error}; name another: {_PATH_OPTION}") from error
+
+
+def _ask_version(node: str) -> str:
+    answer = subprocess.run(
+        [node, "--version"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=10,
+        check=False,
+        cwd="/",
+        env={"PATH": os.environ.get("PATH", "")},
+    )
+    lines: Optional[List[str]] = answer.stdout.decode("utf-8", "replace").strip().splitlines()
+    return lines[0] if lines else f"(exit code {answer.returncode})"

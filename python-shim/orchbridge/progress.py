@@ -1,0 +1,92 @@
+"""Progress events of Ceph's progress module: from the moment a write is persistent until it is effective."""
+
+import logging
+import threading
+from typing import Any, Callable, Dict, Optional
+
+from .workers import Workers
+
+Remote = Callable[..., Any]
+
+
+class ProgressEvents:
+    """Tells the progress module, in order and off the threads that read messages: `remote` may block.
+
+    `shown`: whether `ceph -s` shows an event only when asked to (16 and later).
+    """
+
+    def __init__(self, remote: Remote, shown: bool, log: logging.Logger) -> None:
+        self._remote = remote
+        self._more: Dict[str, Any] = {"add_to_ceph_s": True} if shown else {}
+        self._log = log
+        self._workers = Workers("orchbridge-progress", 1, 10_000, log)
+
+    def update(self, event: str, message: str, fraction: float) -> None:
+        """Makes the event, or changes its fraction: the progress module keeps the first message."""
+        self._tell("update", event, message, fraction, ["orchestrator"], **self._more)
+
+    def complete(self, event: str) -> None:
+        self._tell("complete", event)
+
+    def fail(self, event: str, message: str) -> None:
+        self._tell("fail", event, message)
+
+    def _tell(self, method: str, *args: Any, **more: Any) -> None:
+        def tell() -> None:
+            try:
+                self._remote("progress", method, *args, **more)
+            except Exception as error:  # the module may be off; nobody then sees events
+                self._log.debug("progress %s: %s", method, error)
+
+        if not self._workers.submit(tell):
+            self._log.warning("too many progress events are waiting; one was dropped")
+
+
+class Operations:
+    """The writes of modern callers that are persistent and not yet effective."""
+
+    def __init__(self, events: ProgressEvents) -> None:
+        self._events = events
+        self._lock = threading.Lock()
+        self._titles: Dict[str, str] = {}
+
+    def begin(self, call: str, title: str) -> None:
+        with self._lock:
+            self._titles[call] = title
+        self._events.update(_event(call), title, 0.0)
+
+    def report(self, call: str, fraction: float, message: str) -> bool:
+        """Whether the operation is one of these."""
+        with self._lock:
+            title = self._titles.get(call)
+        if title is None:
+            return False
+        self._events.update(_event(call), message or title, fraction)
+        return True
+
+    def end(self, call: str, failure: Optional[str] = None) -> Optional[str]:
+        """Ends the operation's event and gives its title; None when it is none of these."""
+        with self._lock:
+            title = self._titles.pop(call, None)
+        if title is not None:
+            if failure is None:
+                self._events.complete(_event(call))
+            else:
+                self._events.fail(_event(call), failure)
+        return title
+
+    def lost(self, reason: str) -> None:
+        """Node is gone; if it takes an operation up again, it makes the event anew."""
+        with self._lock:
+            calls = list(self._titles)
+        for call in calls:
+            self.end(call, reason)
+
+    def titles(self) -> Dict[str, str]:
+        """The operations under way, by call."""
+        with self._lock:
+            return dict(self._titles)
+
+
+def _event(call: str) -> str:
+    return f"orchbridge-{call}"

@@ -1,0 +1,59 @@
+"""Threads for work that must not be done where messages are read: it may block."""
+
+import logging
+import queue
+import threading
+from typing import Callable, Optional
+
+IDLE = 30.0
+
+
+class Workers:
+    """At most `threads` threads and `waiting` pieces of work in hand. Threads start when needed and end when idle."""
+
+    def __init__(self, name: str, threads: int, waiting: int, log: logging.Logger) -> None:
+        self._name = name
+        self._most = threads
+        self._log = log
+        self._queue: "queue.Queue[Callable[[], None]]" = queue.Queue(waiting)
+        self._lock = threading.Lock()
+        self._threads = 0
+        self._busy = 0
+
+    def submit(self, work: Callable[[], None]) -> bool:
+        """Whether the work was taken; False when too much is waiting already."""
+        try:
+            self._queue.put_nowait(work)
+        except queue.Full:
+            return False
+        with self._lock:
+            if self._threads < self._most and self._threads - self._busy < self._queue.qsize():
+                self._threads += 1
+                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            work = self._next()
+            if work is None:
+                return
+            with self._lock:
+                self._busy += 1
+            try:
+                work()
+            except Exception:
+                self._log.exception("a bug in orchbridge, in %s", self._name)
+            finally:
+                with self._lock:
+                    self._busy -= 1
+
+    def _next(self) -> Optional[Callable[[], None]]:
+        while True:
+            try:
+                return self._queue.get(timeout=IDLE)
+            except queue.Empty:
+                with self._lock:
+                    # Work may have come in since; whoever brought it counted on this thread.
+                    if self._queue.empty():
+                        self._threads -= 1
+                        return None
