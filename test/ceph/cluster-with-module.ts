@@ -1,0 +1,265 @@
+/**
+ * A real Ceph with orchbridge in its mgr, for the tests in this folder.
+ *
+ *   describe.each(RELEASE_NAMES)("on %s", (release) => {
+ *     const at = clusterWithModule({ release, name: "faults" });          // up before the first test, down after the last
+ *     it("answers", async () => {
+ *       expect(await at().ok("orch host ls")).toContain("h1");            // the release's own `ceph`; blanks separate words
+ *       expect(await at().json("orch host ls")).toMatchObject([…]);       // the same with --format json
+ *       await at().refused("orch host rm h9", "ENOENT", "host h9 …");     // one line on stderr, and the exit code of that name
+ *       expect(await at().read("orch ps")).toEqual([]);                   // as json(), in a millisecond over librados
+ *       await at().reset({ hosts: [{ hostname: "h1" }] });                // a new Node process, with these backend_options
+ *     });
+ *   });
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { constants } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, expect } from "vitest";
+
+import { type Cluster, type RadosCommand, type Release, type Result, type UpOptions, missing, until, upCluster } from "../../testbed/cluster.ts";
+
+const root = join(import.meta.dirname, "../..");
+const node = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+
+/** What a manager may take to start Node, after a restart or with new options. */
+const READY_MS = 30_000;
+
+/** The words of a command, separated by blanks; an array where a word holds some. */
+export type Command = string | readonly string[];
+
+export interface ModuleWish extends Omit<UpOptions, "name" | "beforeStart"> {
+  /** Told apart from those of other files by this, and from other runs by the pid. */
+  readonly name: string;
+  /** A built-in backend, or the path of a file as the mgr sees it. Default: memory. */
+  readonly backend?: string;
+  /** Options of the backend at the start. */
+  readonly options?: object;
+  /**
+   * When the module comes: before the mgr's first start (default), or into a running mgr, which knows it only after
+   * `ceph mgr module enable --force`.
+   */
+  readonly install?: "before start" | "into running mgr";
+  /** Whether `ceph orch` is pointed at the module. Default: true. */
+  readonly activate?: boolean;
+}
+
+/**
+ * Registers hooks for the surrounding `describe`: a cluster with the module is up before its first test and down after its
+ * last, and where the machine cannot run one, every test is skipped and says why. The answer gives the cluster to tests.
+ */
+export function clusterWithModule(wish: ModuleWish): () => ClusterWithModule {
+  const reason = missing(wish.release);
+  let cluster: ClusterWithModule | undefined;
+  beforeEach((context) => context.skip(reason !== null, reason ?? ""));
+  beforeAll(async () => {
+    if (reason === null) cluster = await upWithModule(wish);
+  });
+  afterAll(async () => {
+    // Whatever the mgr started ends with it, or the life line is broken.
+    expect(await cluster?.down()).toEqual(reason === null ? [] : undefined);
+  });
+  return () => {
+    if (cluster === undefined) throw new Error("the cluster is not up: call this from a test");
+    return cluster;
+  };
+}
+
+/** Brings a cluster up, with the module installed, enabled, configured and, unless told otherwise, activated. */
+export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule> {
+  const { name, backend = "memory", options = {}, install = "before start", activate = true, ...up } = wish;
+  buildIfStale();
+  const early = install === "before start";
+  const cluster = await upCluster({
+    ...up,
+    name: `${name}-${process.pid}`,
+    ...(early ? { beforeStart: (made: Cluster) => installModule(made) } : {}),
+  });
+  const made = new ClusterWithModule(cluster);
+  try {
+    if (!early) installModule(cluster);
+    await made.enable({ force: !early });
+    await made.ok(["config", "set", "mgr", "mgr/orchbridge/backend_options", JSON.stringify(options)]);
+    await made.ok(`config set mgr mgr/orchbridge/backend ${backend}`);
+    if (activate) await made.activate();
+    made.noteMgr();
+    return made;
+  } catch (error) {
+    await cluster.down({ keep: true });
+    throw error;
+  }
+}
+
+/** The folder that a packaged installation gets, put into the cluster's mgr by the command that operators use. */
+export function installModule(cluster: Cluster): string {
+  const cli = join(root, "dist/cli/orchbridge.js");
+  if (!existsSync(cli)) {
+    // TEMPORARY until src/cli exists
+    const dir = join(cluster.moduleDir, "orchbridge");
+    execFileSync("cp", ["-r", join(root, "dist/module"), dir]);
+    execFileSync("cp", [node, join(dir, "node")]);
+    return "";
+  }
+  // The root of a release has no Node of its own, so a copy goes with the module.
+  return execFileSync(node, [cli, "install", "--mgr-dir", cluster.moduleDir, "--node", node], { encoding: "utf8" });
+}
+
+let built = false;
+
+function buildIfStale(): void {
+  if (built) return;
+  if (!existsSync(node)) throw new Error(`${node} is missing; run npm ci`);
+  const lock = join(root, "node_modules/.build.lock");
+  execFileSync("flock", [lock, node, join(import.meta.dirname, "build-if-stale.ts")], { stdio: "inherit" });
+  built = true;
+}
+
+/** A cluster whose mgr has the module. */
+export class ClusterWithModule {
+  readonly cluster: Cluster;
+  readonly release: Release;
+  #mgrPid: number | undefined;
+  #logSeen = 0;
+
+  constructor(cluster: Cluster) {
+    this.cluster = cluster;
+    this.release = cluster.release;
+  }
+
+  /** Runs the release's own `ceph`. `input` is given by `-i`. A command's failure is a code. */
+  ceph(command: Command, options: { input?: string; timeoutMs?: number } = {}): Promise<Result> {
+    return this.cluster.ceph(words(command), options);
+  }
+
+  /** The same, expected to succeed; the answer is what it printed, without the last newline. */
+  async ok(command: Command, options: { input?: string } = {}): Promise<string> {
+    const result = await this.ceph(command, options);
+    expect(result, words(command).join(" ")).toMatchObject({ code: 0 });
+    return result.stdout.trimEnd();
+  }
+
+  /** The same with `--format json`, parsed. */
+  async json(command: Command, options: { input?: string } = {}): Promise<unknown> {
+    const text = await this.ok([...words(command), "--format", "json"], options);
+    return JSON.parse(text);
+  }
+
+  /**
+   * The same, expected to fail with the exit code of an errno such as ENOENT and one line on stderr that says so and holds
+   * `says`. `lines` allows more, where the message itself has some.
+   */
+  async refused(
+    command: Command,
+    errno: keyof typeof constants.errno,
+    says: string | RegExp,
+    options: { input?: string; lines?: number } = {},
+  ): Promise<void> {
+    const { lines = 1, ...rest } = options;
+    const { code, stderr } = await this.ceph(command, rest);
+    const what = `${words(command).join(" ")}: ${stderr}`;
+    if (typeof says === "string") expect(stderr, what).toContain(says);
+    else expect(stderr, what).toMatch(says);
+    expect(stderr, what).toMatch(new RegExp(`^Error ${errno}: `));
+    expect(stderr.trimEnd().split("\n"), what).toHaveLength(lines);
+    expect(code, what).toBe(constants.errno[errno]);
+  }
+
+  /** A command whose words and arguments are given as librados takes them, expected to succeed; its JSON. */
+  async read(prefix: string, args: Omit<RadosCommand, "prefix"> = {}): Promise<unknown> {
+    const { ret, out, err } = await this.cluster.rados().mgr({ prefix, format: "json", ...args });
+    expect({ ret, err }, prefix).toMatchObject({ ret: 0 });
+    return JSON.parse(out);
+  }
+
+  /** Reads again until `holds` is true of the answer, for at most half a minute. */
+  async readUntil(what: string, prefix: string, args: Omit<RadosCommand, "prefix">, holds: (answer: unknown) => boolean): Promise<unknown> {
+    let last: unknown;
+    return until(() => `${what}; ${prefix} says ${JSON.stringify(last)}`, READY_MS, async () => {
+      last = await this.read(prefix, args);
+      return holds(last) ? last : undefined;
+    });
+  }
+
+  /** `ceph mgr module enable`, and waits until the mgr that starts itself anew is back. */
+  async enable(options: { force?: boolean } = {}): Promise<void> {
+    const before = await this.cluster.mgrMap();
+    const force = options.force === true ? ["--force"] : [];
+    await this.ok(["mgr", "module", "enable", "orchbridge", ...force]);
+    await this.cluster.waitForMgr((map) => map.available && map.active_gid !== before.active_gid, "the mgr to be back after module enable");
+  }
+
+  /** `ceph orchbridge activate`, and waits until `ceph orch` has the backend available. */
+  async activate(): Promise<string> {
+    const said = await this.ok("orchbridge activate");
+    await this.waitUntilAvailable();
+    return said;
+  }
+
+  /** `Backend: …`, `Available: …`, as `ceph orch status` prints them, over librados. */
+  async status(): Promise<string> {
+    const prefix = this.release === "nautilus" ? "orchestrator status" : "orch status";
+    const { out, err } = await this.cluster.rados().mgr({ prefix });
+    return `${out}${err}`;
+  }
+
+  async waitUntilAvailable(): Promise<void> {
+    let last = "";
+    const said = (): string => `the backend to be available; the mgr says: ${last}\n${this.cluster.mgrLog().slice(-3000)}`;
+    await until(said, READY_MS, async () => {
+      last = await this.status();
+      return /^Available: (Yes|True)/m.test(last) ? true : undefined;
+    });
+  }
+
+  /** Starts the Node process anew with these options of the backend, whose state begins again; returns when it is available. */
+  async reset(options: object): Promise<void> {
+    const former = this.nodePids();
+    const set = { prefix: "config set", who: "mgr", name: "mgr/orchbridge/backend_options", value: JSON.stringify(options) };
+    expect(await this.cluster.rados().mon(set)).toMatchObject({ ret: 0 });
+    expect(await this.cluster.rados().mgr({ prefix: "orchbridge restart" })).toMatchObject({ ret: 0 });
+    await until("another Node process", READY_MS, () => this.nodePids().some((pid) => !former.includes(pid)) || undefined);
+    await this.waitUntilAvailable();
+  }
+
+  /** The Node processes of the module, one as a rule. */
+  nodePids(): number[] {
+    return this.cluster
+      .processes()
+      .filter(({ command }) => / serve --fd /.test(command) && !/launcher\.sh/.test(command))
+      .map(({ pid }) => pid);
+  }
+
+  /** Takes the mgr that runs now as the one that has to stay; for tests that end one on purpose. */
+  noteMgr(): void {
+    this.#mgrPid = this.cluster.mgrPid();
+  }
+
+  /**
+   * The module left no crash dump, raised nothing out of a remote call, wrote no Python traceback, and the mgr runs on.
+   * Looks at what was logged since the last look.
+   */
+  expectNoHarm(): void {
+    expect(this.cluster.crashMetas().filter(({ content }) => content.includes("orchbridge"))).toEqual([]);
+    const log = this.cluster.mgrLog();
+    expect(harmIn(log.slice(this.#logSeen))).toEqual([]);
+    this.#logSeen = log.length;
+    expect(this.cluster.mgrPid()).toBe(this.#mgrPid);
+  }
+
+  /** Ends the cluster; what had to be killed besides daemons. */
+  async down(): Promise<string[]> {
+    const killed = await this.cluster.down();
+    return killed.map(({ command }) => command);
+  }
+}
+
+function words(command: Command): readonly string[] {
+  return typeof command === "string" ? command.split(" ") : command;
+}
+
+/** The entries of a mgr log that tell of an exception that passed through our code into Ceph's. */
+export function harmIn(log: string): string[] {
+  const entries = log.split(/^(?=\d{4}-\d\d-\d\d[T ]\d\d:)/m);
+  return entries.filter((entry) => /Remote method threw|Traceback \(most recent call last\)/.test(entry) && entry.includes("orchbridge"));
+}

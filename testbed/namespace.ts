@@ -1,0 +1,86 @@
+/**
+ * Running commands inside a prepared root, and finding them again.
+ *
+ * Every command gets a mount namespace of its own with /proc, /dev and /sys in the root, so nothing stays mounted
+ * when it ends. A tmpfs whose source is the cluster's tag marks the namespace: children inherit it whatever they do
+ * (setsid, a new parent, a new environment), and /proc/PID/mountinfo shows it. A recorded pid alone can be reused by
+ * a stranger; a pid whose mountinfo carries the tag is ours.
+ */
+import { readdirSync, readFileSync } from "node:fs";
+
+/** A root folder and the tag that marks the processes started in it. */
+export interface Place {
+  readonly root: string;
+  readonly tag: string;
+}
+
+/** A process that carries a tag. */
+export interface TaggedProcess {
+  readonly pid: number;
+  readonly command: string;
+}
+
+// Each step replaces the shell by exec, so that the pid of the spawned child is the pid of the daemon.
+const ENTER = `
+set -e
+root=$1 tag=$2
+shift 2
+mount -t tmpfs -o size=4k,mode=755 "$tag" "$root/mnt"
+for dir in dev proc sys; do mount --rbind "/$dir" "$root/$dir"; done
+exec chroot "$root" "$@"
+`;
+
+const environment = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LANG: "C.UTF-8",
+};
+
+/** The argument list that runs `command` in the root. */
+export function enter(place: Place, command: readonly string[]): readonly [string, readonly string[]] {
+  const unshare = ["--mount", "--propagation", "private", "--"];
+  return ["unshare", [...unshare, "/bin/sh", "-c", ENTER, "sh", place.root, place.tag, ...command]];
+}
+
+/** The environment of a command in a root: nothing of ours leaks in. */
+export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
+  const term = process.env["TERM"];
+  return { ...environment, ...(term === undefined ? {} : { TERM: term }), ...extra };
+}
+
+/** Whether `pid` lives and was started under `tag`. A zombie has no mounts left and counts as gone. */
+export function carries(pid: number, tag: string): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/mountinfo`, "utf8").includes(` tmpfs ${tag} `);
+  } catch {
+    return false;
+  }
+}
+
+/** All living processes under `tag`. */
+export function processesUnder(tag: string): TaggedProcess[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => carries(pid, tag))
+    .map((pid) => ({ pid, command: commandOf(pid) }));
+}
+
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ").trim();
+  } catch {
+    return "";
+  }
+}
+
+/** Sends a signal; false if the process is gone already. */
+export function signal(pid: number, name: NodeJS.Signals): boolean {
+  try {
+    process.kill(pid, name);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ESRCH") return false;
+    throw error;
+  }
+}
