@@ -9,8 +9,8 @@ import { cpSync, existsSync, globSync, readdirSync, readFileSync, renameSync, rm
 import { join, parse } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
-import { SCHEMA_HASH } from "../src/orchestrator/generated/methods.ts";
 import { VERSION } from "../src/main/version.ts";
+import { SCHEMA_HASH } from "../src/orchestrator/generated/methods.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
@@ -57,7 +57,9 @@ function bundle(): Promise<{ metafile: Metafile }> {
     metafile: true,
     legalComments: "none",
     // CommonJS dependencies call require for node's own modules.
-    banner: { js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);' },
+    banner: {
+      js: 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);',
+    },
     logLevel: "warning",
   });
 }
@@ -75,11 +77,16 @@ function backendEntries(): Record<string, string> {
 
 /** The licences of the packages whose code is in the bundle ask for their text to go with it. */
 function licenses({ inputs }: Metafile): string {
-  const packages = new Set(Object.keys(inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []));
+  const packages = new Set(
+    Object.keys(inputs).flatMap((input) => /^.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(input)?.[0] ?? []),
+  );
   return [...packages]
     .sort()
     .map((path) => {
-      const { name, version } = JSON.parse(readFileSync(join(root, path, "package.json"), "utf8")) as { name: string; version: string };
+      const { name, version } = JSON.parse(readFileSync(join(root, path, "package.json"), "utf8")) as {
+        name: string;
+        version: string;
+      };
       const [file] = globSync("{LICEN[SC]E,License,license}*", { cwd: join(root, path) });
       if (file === undefined) throw new Error(`${path} has no licence file`);
       return `${name} ${version}\n\n${readFileSync(join(root, path, file), "utf8").trim()}\n`;

@@ -37,7 +37,7 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     suite = unittest.defaultTestLoader.discover(str(ROOT / "tests"), top_level_dir=str(ROOT))
     result = unittest.TextTestRunner(resultclass=CountingResult, buffer=True).run(suite)
-    path = os.environ.get("ORCHBRIDGE_TEST_REPORT")
+    path = os.environ.get("TEST_REPORT")
     if path:
         Path(path).write_text(json.dumps(report(result)), encoding="utf-8")
     return 0 if result.wasSuccessful() and result.testsRun > 0 else 1

@@ -11,5 +11,5 @@ export interface NotedTest {
   reason: string;
 }
 
-/** The environment variable that names the file a runner writes its report to. */
-export const REPORT_VARIABLE = "ORCHBRIDGE_TEST_REPORT";
+/** The environment variable that names a runner's report file; without the prefix ORCHBRIDGE_, which the shim hands on. */
+export const REPORT_VARIABLE = "TEST_REPORT";

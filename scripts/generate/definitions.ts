@@ -15,7 +15,6 @@ export interface Place {
   path: string[];
   union: string;
   nullable: boolean;
-  required: boolean;
 }
 
 export interface Definitions {
@@ -40,13 +39,19 @@ export function buildDefinitions(model: Model): Definitions {
   const places: Record<string, Place[]> = {};
   for (const name of Object.keys(definitions)) {
     if (unions[name] !== undefined) continue;
-    const found = findPlaces(definitions[name] ?? {}, [], true, definitions, unions);
+    const found = findPlaces(definitions[name] ?? {}, [], { definitions, unions });
     if (found.length > 0) places[name] = found;
   }
   return { definitions, unions, places, hash: hash(model, definitions) };
 }
 
-function addType(name: string, type: Schema, model: Model, definitions: Record<string, Schema>, unions: Record<string, TaggedUnion>): void {
+function addType(
+  name: string,
+  type: Schema,
+  model: Model,
+  definitions: Record<string, Schema>,
+  unions: Record<string, TaggedUnion>,
+): void {
   if (type.oneOf !== undefined) {
     const tag = type["x-tag"] ?? "";
     addUnion(name, tag, tagValues(name, tag, model.types), definitions, unions);
@@ -57,18 +62,33 @@ function addType(name: string, type: Schema, model: Model, definitions: Record<s
   }
 }
 
-function addUnion(name: string, tag: string, values: [string, string][], definitions: Record<string, Schema>, unions: Record<string, TaggedUnion>): void {
+function addUnion(
+  name: string,
+  tag: string,
+  values: [string, string][],
+  definitions: Record<string, Schema>,
+  unions: Record<string, TaggedUnion>,
+): void {
   const members = [...new Set(values.map(([, member]) => member))];
   definitions[name] = { oneOf: members.map((member) => ({ $ref: `#/$defs/${member}` })), "x-tag": tag };
   unions[name] = { tag, members: Object.fromEntries(values) };
 }
 
 /** JSON Schema cannot add fields to a closed object, so each member of the union is written out with them. */
-function addExtension(name: string, type: Schema, model: Model, definitions: Record<string, Schema>, unions: Record<string, TaggedUnion>): void {
+function addExtension(
+  name: string,
+  type: Schema,
+  model: Model,
+  definitions: Record<string, Schema>,
+  unions: Record<string, TaggedUnion>,
+): void {
   const base = refName(type["x-extends"] ?? "");
   const tag = model.types.get(base)?.["x-tag"] ?? "";
   const own = bare(type);
-  const values = tagValues(base, tag, model.types).map(([value, member]): [string, string] => [value, `${name}:${member}`]);
+  const values = tagValues(base, tag, model.types).map(([value, member]): [string, string] => [
+    value,
+    `${name}:${member}`,
+  ]);
   for (const [, variant] of values) {
     const member = bare(model.types.get(variant.slice(name.length + 1)) ?? {});
     definitions[variant] = {
@@ -97,7 +117,9 @@ export function bare(schema: Schema): Schema {
 
 function bareValue(key: string, value: unknown): unknown {
   if (key === "properties" || key === "patternProperties") {
-    return Object.fromEntries(Object.entries(value as Record<string, Schema>).map(([name, schema]) => [name, bare(schema)]));
+    return Object.fromEntries(
+      Object.entries(value as Record<string, Schema>).map(([name, schema]) => [name, bare(schema)]),
+    );
   }
   if (key === "anyOf") return (value as Schema[]).map(bare);
   if (key === "items" || (key === "additionalProperties" && value !== false)) return bare(value as Schema);
@@ -108,30 +130,34 @@ function bareValue(key: string, value: unknown): unknown {
 function findPlaces(
   schema: Schema,
   path: string[],
-  required: boolean,
-  definitions: Record<string, Schema>,
-  unions: Record<string, TaggedUnion>,
+  found: Pick<Definitions, "definitions" | "unions">,
   nullable = false,
 ): Place[] {
   const ref = schema.$ref?.slice("#/$defs/".length);
   if (ref !== undefined) {
-    if (unions[ref] !== undefined) return [{ path, union: ref, nullable, required }];
-    return findPlaces(definitions[ref] ?? {}, path, required, definitions, unions, nullable);
+    if (found.unions[ref] !== undefined) return [{ path, union: ref, nullable }];
+    return findPlaces(found.definitions[ref] ?? {}, path, found, nullable);
   }
-  const inside = (inner: Schema, step: string, needed: boolean) => findPlaces(inner, [...path, step], needed, definitions, unions);
-  const found: Place[] = [];
-  for (const [name, property] of Object.entries(schema.properties ?? {})) {
-    found.push(...inside(property, name, schema.required?.includes(name) ?? false));
-  }
-  if (schema.items !== undefined) found.push(...inside(schema.items, "*", true));
-  if (schema.additionalProperties) found.push(...inside(schema.additionalProperties, "*", true));
   const hasNull = schema.anyOf?.some((branch) => branch.type === "null") ?? false;
-  for (const branch of schema.anyOf ?? []) found.push(...findPlaces(branch, path, required, definitions, unions, hasNull));
-  return found;
+  return [
+    ...Object.entries(schema.properties ?? {}).flatMap(([name, property]) =>
+      findPlaces(property, [...path, name], found),
+    ),
+    ...(schema.items === undefined ? [] : findPlaces(schema.items, [...path, "*"], found)),
+    ...(schema.additionalProperties ? findPlaces(schema.additionalProperties, [...path, "*"], found) : []),
+    ...(schema.anyOf ?? []).flatMap((branch) => findPlaces(branch, path, found, hasNull)),
+  ];
 }
 
 function hash(model: Model, definitions: Record<string, Schema>): string {
-  const methods = model.methods.map(({ name, kind, page, translated, local, signatures }) => ({ name, kind, page, translated, local, signatures }));
+  const methods = model.methods.map(({ name, kind, page, translated, local, signatures }) => ({
+    name,
+    kind,
+    page,
+    translated,
+    local,
+    signatures,
+  }));
   const errors = model.errors.map(({ type, code, errno, python }) => ({ type, code, errno, python }));
   return createHash("sha256").update(JSON.stringify({ definitions, methods, errors })).digest("hex").slice(0, 16);
 }

@@ -66,10 +66,15 @@ function checkMethod(method: RawMethod, index: number, types: ReadonlyMap<string
     if ("$ref" in param) return;
     refusals.push(...checkInline(param.schema, `/methods/${index}/params/${position}/schema`, types));
     if (!param.required && param.schema["x-default"] === undefined) {
-      refusals.push({ file: "schemas/openrpc.json", pointer: `/methods/${index}/params/${position}`, rule: "a param that is not required needs x-default" });
+      refusals.push({
+        file: "schemas/openrpc.json",
+        pointer: `/methods/${index}/params/${position}`,
+        rule: "a param that is not required needs x-default",
+      });
     }
   });
-  if (method.result !== undefined) refusals.push(...checkInline(method.result.schema, `/methods/${index}/result/schema`, types));
+  if (method.result !== undefined)
+    refusals.push(...checkInline(method.result.schema, `/methods/${index}/result/schema`, types));
   return refusals;
 }
 
@@ -102,7 +107,8 @@ function checkNames(methods: readonly Method[], errors: readonly ErrorRow[]): vo
     if (seen.has(method.name)) throw new Error(`schemas/openrpc.json: the method ${method.name} is there twice`);
     seen.add(method.name);
     for (const type of method.raises) {
-      if (!known.has(type)) throw new Error(`schemas/openrpc.json: ${method.name} raises ${type}, which is not in x-errors`);
+      if (!known.has(type))
+        throw new Error(`schemas/openrpc.json: ${method.name} raises ${type}, which is not in x-errors`);
     }
   }
 }

@@ -110,7 +110,10 @@ export function shortName(method: string): string {
 
 /** What a backend implements: `orchestrator/` without what a dialect or the shim answers, and `backend/`. */
 export function isBackendMethod(method: Method): boolean {
-  return method.name.startsWith("backend/") || (method.name.startsWith("orchestrator/") && !method.translated && !method.local);
+  return (
+    method.name.startsWith("backend/") ||
+    (method.name.startsWith("orchestrator/") && !method.translated && !method.local)
+  );
 }
 
 export function camelCase(name: string): string {
@@ -123,10 +126,21 @@ export function pascalCase(name: string): string {
 }
 
 /** Linux's numbers, for Ceph runs there: not those of the machine that generates. */
-const ERRNO: Record<string, number> = { ENOENT: 2, EIO: 5, EAGAIN: 11, EINVAL: 22, ENOTSUP: 95, ETIMEDOUT: 110, ECANCELED: 125 };
+const ERRNO: Record<string, number> = {
+  ENOENT: 2,
+  EIO: 5,
+  EAGAIN: 11,
+  EINVAL: 22,
+  ENOTSUP: 95,
+  ETIMEDOUT: 110,
+  ECANCELED: 125,
+};
 
 export function errnoNumber(row: ErrorRow): number {
   const number = ERRNO[row.errno];
-  if (number === undefined) throw new Error(`schemas/openrpc.json: ${row.type} has the errno ${row.errno}, whose number is not in scripts/generate/model.ts`);
+  if (number === undefined)
+    throw new Error(
+      `schemas/openrpc.json: ${row.type} has the errno ${row.errno}, whose number is not in scripts/generate/model.ts`,
+    );
   return number;
 }

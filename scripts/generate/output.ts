@@ -32,7 +32,9 @@ function current(path: string): string | null {
 }
 
 function strayFiles(root: string, output: Output): string[] {
-  return OWNED.flatMap((folder) => filesIn(join(root, folder)).map((file) => `${folder}/${file}`)).filter((path) => !output.has(path));
+  return OWNED.flatMap((folder) => filesIn(join(root, folder)).map((file) => `${folder}/${file}`)).filter(
+    (path) => !output.has(path),
+  );
 }
 
 function filesIn(folder: string): string[] {

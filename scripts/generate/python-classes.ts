@@ -18,6 +18,13 @@ from __future__ import annotations
 from typing import Any, Dict, FrozenSet, List, Optional, Tuple, Type, Union
 
 
+def _read(cls: Type[Data], value: Any) -> Any:
+    """Objects become the class, in lists too; text and None stay."""
+    if isinstance(value, list):
+        return [_read(cls, item) for item in value]
+    return cls.from_json(value) if isinstance(value, dict) else value
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Data):
         return value.to_json()
@@ -35,6 +42,11 @@ class Data:
     _required: FrozenSet[str] = frozenset()
     _secret: FrozenSet[str] = frozenset()
 
+    @classmethod
+    def from_json(cls, data: Dict[str, Any]) -> Data:
+        """Built from JSON; keys that are not known are left out."""
+        raise NotImplementedError
+
     def to_json(self) -> Dict[str, Any]:
         """The fields as JSON; those that are None are left out unless they are required."""
         out: Dict[str, Any] = {}
@@ -45,11 +57,17 @@ class Data:
         return out
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Data) and type(self) is type(other) and self.to_json() == other.to_json()
+        if not isinstance(other, Data) or type(self) is not type(other):
+            return NotImplemented
+        return self.to_json() == other.to_json()
 
     def __repr__(self) -> str:
         shown = ((name, getattr(self, name)) for name in self._fields)
-        fields = (f"{name}={'...' if name in self._secret else repr(value)}" for name, value in shown if value is not None)
+        fields = (
+            f"{name}={'...' if name in self._secret else repr(value)}"
+            for name, value in shown
+            if value is not None
+        )
         return f"{type(self).__name__}({', '.join(fields)})"
 `;
 
@@ -57,7 +75,7 @@ export function generatePythonClasses(model: Model): string {
   const classes = [...model.types].filter(([, type]) => type["x-python"]);
   const names = new Set(classes.map(([name]) => name));
   const parts = classes.map(([name, type]) => classText(name, type, { names, types: model.types }));
-  return `${HEAD}\n\n${parts.join("\n\n")}\n\n${namesTable(classes)}`;
+  return `${HEAD}\n\n${parts.join("\n\n")}\n${namesTable(classes)}`;
 }
 
 interface Known {
@@ -70,7 +88,10 @@ function classText(name: string, type: Schema, known: Known): string {
   const fields = Object.entries(type.properties ?? {});
   const required = type.required ?? [];
   const secrets = fields.filter(([, field]) => field["x-secret"]).map(([field]) => field);
-  const ordered = [...fields.filter(([field]) => required.includes(field)), ...fields.filter(([field]) => !required.includes(field))];
+  const ordered = [
+    ...fields.filter(([field]) => required.includes(field)),
+    ...fields.filter(([field]) => !required.includes(field)),
+  ];
   const lines = [
     `class ${name}(Data):`,
     ...docstring(type, fields),
@@ -90,7 +111,9 @@ function classText(name: string, type: Schema, known: Known): string {
     `    def from_json(cls, data: Dict[str, Any]) -> ${name}:`,
     '        """Built from JSON; keys that are not known are left out."""',
     "        return cls(",
-    ...fields.map(([field, schema]) => `            ${field}=${reader(field, schema, required.includes(field), known)},`),
+    ...fields.map(
+      ([field, schema]) => `            ${field}=${reader(field, schema, required.includes(field), known)},`,
+    ),
     "        )",
     "",
   ];
@@ -138,7 +161,8 @@ function parameter(field: string, schema: Schema, required: boolean, known: Know
 function annotation(schema: Schema, known: Known): string {
   const name = referred(schema);
   if (name !== null) return known.names.has(name) ? name : annotation(known.types.get(name) ?? {}, known);
-  if (schema.anyOf !== undefined) return unionOf(schema.anyOf.map((branch) => (branch.type === "null" ? "None" : annotation(branch, known))));
+  if (schema.anyOf !== undefined)
+    return unionOf(schema.anyOf.map((branch) => (branch.type === "null" ? "None" : annotation(branch, known))));
   if (schema.const !== undefined) return scalar(typeof schema.const);
   if (schema.type === undefined) return "Any";
   return unionOf([schema.type].flat().map((type) => typeAnnotation(type, schema, known)));
@@ -151,7 +175,13 @@ function typeAnnotation(type: string, schema: Schema, known: Known): string {
 }
 
 function scalar(type: string): string {
-  const names: Record<string, string> = { string: "str", integer: "int", number: "float", boolean: "bool", null: "None" };
+  const names: Record<string, string> = {
+    string: "str",
+    integer: "int",
+    number: "float",
+    boolean: "bool",
+    null: "None",
+  };
   return names[type] ?? "Any";
 }
 
@@ -164,33 +194,16 @@ function unionOf(names: string[]): string {
 /** The expression that reads a field out of `data`. */
 function reader(field: string, schema: Schema, required: boolean, known: Known): string {
   const raw = required ? `data[${text(field)}]` : `data.get(${text(field)})`;
-  const convert = conversion(raw, schema, known);
-  if (convert === raw) return raw;
-  const nullable = !required || schema.anyOf?.some((branch) => branch.type === "null");
-  return nullable ? `None if ${raw} is None else ${conversion(`data[${text(field)}]`, schema, known)}` : convert;
+  const inner = classWithin(schema, known);
+  return inner === null ? raw : `_read(${inner}, ${raw})`;
 }
 
-function conversion(value: string, schema: Schema, known: Known): string {
+/** The class whose objects a field holds: alone, in a list, or beside plain text. */
+function classWithin(schema: Schema, known: Known): string | null {
   const name = referred(schema);
-  if (name !== null) return known.names.has(name) ? `${name}.from_json(${value})` : value;
-  if (schema.anyOf !== undefined) return unionConversion(value, schema.anyOf, known);
-  if (schema.type === "array") {
-    const item = conversion("item", schema.items ?? {}, known);
-    return item === "item" ? value : `[${item} for item in ${value}]`;
-  }
-  if (schema.type === "object" && schema.additionalProperties && schema.properties === undefined) {
-    const item = conversion("item", schema.additionalProperties, known);
-    return item === "item" ? value : `{key: ${item} for key, item in ${value}.items()}`;
-  }
-  return value;
-}
-
-/** Branches differ in their JSON type, so a class is meant where there is an object. */
-function unionConversion(value: string, branches: readonly Schema[], known: Known): string {
-  const converted = branches.map((branch) => conversion(value, branch, known)).find((text) => text !== value);
-  if (converted === undefined) return value;
-  const others = branches.filter((branch) => branch.type !== "null");
-  return others.length === 1 ? converted : `${converted} if isinstance(${value}, dict) else ${value}`;
+  if (name !== null) return known.names.has(name) ? name : null;
+  const inner = [...(schema.anyOf ?? []), ...(schema.items === undefined ? [] : [schema.items])];
+  return inner.map((branch) => classWithin(branch, known)).find((found) => found !== null) ?? null;
 }
 
 /** Interface → Ceph's own class name → class. */

@@ -55,7 +55,9 @@ export function generatePythonMethods(model: Model, built: Definitions): string 
     `ERRORS: Dict[int, ErrorKind] = {\n${model.errors.map((row) => `    ${row.code}: ErrorKind(${text(row.type)}, ${text(row.python)}, ${errnoNumber(row)}),`).join("\n")}\n}`,
     "",
     "#: Names of the fields that hold secrets: never in logs and recordings.",
-    `SECRET_FIELDS: FrozenSet[str] = frozenset(\n    {\n${secretFields(model).map((name) => `        ${text(name)},`).join("\n")}\n    }\n)`,
+    `SECRET_FIELDS: FrozenSet[str] = frozenset(\n    {\n${secretFields(model)
+      .map((name) => `        ${text(name)},`)
+      .join("\n")}\n    }\n)`,
     "",
   ].join("\n");
 }

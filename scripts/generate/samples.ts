@@ -27,11 +27,22 @@ function list(samples: readonly unknown[]): string {
 
 /** The examples of the schema, then one with every field, then one with the required fields only. */
 export function validSamples(name: string, type: Schema, types: Types): Json[] {
-  if (type.oneOf !== undefined) return members(name, type, types).flatMap((member) => validSamples(member, types.get(member) ?? {}, types));
+  if (type.oneOf !== undefined) {
+    return members(name, type, types).flatMap((member) => {
+      const schema = types.get(member) ?? {};
+      return validSamples(member, schema, types).map((sample) => tagged(sample, schema, type["x-tag"] ?? ""));
+    });
+  }
   const samples = [...(type.examples ?? [])];
   if (type.type !== "object") return samples;
   if (type["x-extends"] !== undefined) return samples;
   return unique([...samples, full(type, types), minimal(type, types)]);
+}
+
+/** A member whose tag is optional must have it where others are possible. */
+function tagged(sample: Json, member: Schema, tag: string): Json {
+  const constant = member.properties?.[tag]?.const;
+  return constant === undefined ? sample : { ...asObject(sample), [tag]: constant };
 }
 
 function members(name: string, type: Schema, types: Types): string[] {
@@ -44,20 +55,25 @@ function unique(samples: Json[]): Json[] {
 
 /** An object with every field. */
 function full(type: Schema, types: Types): Json {
-  return Object.fromEntries(Object.entries(type.properties ?? {}).map(([field, schema]) => [field, example(schema, types)]));
+  return Object.fromEntries(
+    Object.entries(type.properties ?? {}).map(([field, schema]) => [field, example(schema, types)]),
+  );
 }
 
 function minimal(type: Schema, types: Types): { [key: string]: Json } {
-  return Object.fromEntries((type.required ?? []).map((field) => [field, required(type.properties?.[field] ?? {}, types)]));
+  return Object.fromEntries(
+    (type.required ?? []).map((field) => [field, required(type.properties?.[field] ?? {}, types)]),
+  );
 }
 
 /** A required inner object is kept small too. */
 function required(schema: Schema, types: Types): Json {
-  if (schema.examples?.[0] === undefined && schema.type === "object" && schema.properties !== undefined) return minimal(schema, types);
+  if (schema.examples?.[0] === undefined && schema.type === "object" && schema.properties !== undefined)
+    return minimal(schema, types);
   return example(schema, types);
 }
 
-function example(schema: Schema, types: Types): Json {
+export function example(schema: Schema, types: Types): Json {
   const given = schema.examples?.find((value) => value !== null);
   if (given !== undefined) return given;
   const name = referred(schema);
@@ -82,7 +98,9 @@ function exampleOfType(type: string, schema: Schema, types: Types): Json {
     case "array":
       return [example(schema.items ?? {}, types)];
     case "object":
-      return schema.properties === undefined ? { key: example(schema.additionalProperties || {}, types) } : full(schema, types);
+      return schema.properties === undefined
+        ? { key: example(schema.additionalProperties || {}, types) }
+        : full(schema, types);
     default:
       return schema.format === "date-time" ? "2026-01-02T03:04:05.000678Z" : "text";
   }
@@ -103,7 +121,8 @@ function invalidUnion(name: string, type: Schema, types: Types): InvalidSample[]
   const tag = type["x-tag"] ?? "";
   const inMembers = members(name, type, types).flatMap((member) => {
     const schema = types.get(member) ?? {};
-    return missing(schema, minimal(schema, types)).filter((sample) => sample.path !== tag);
+    const samples = missing(schema, minimal(schema, types)).filter((sample) => sample.path !== tag);
+    return samples.map((sample) => ({ ...sample, value: tagged(sample.value, schema, tag) }));
   });
   return [
     { why: "no object", path: "", value: "text" },
@@ -124,9 +143,16 @@ function missing(type: Schema, base: { [key: string]: Json }): InvalidSample[] {
 function inside(type: Schema, base: { [key: string]: Json }, path: string, types: Types): InvalidSample[] {
   return Object.entries(type.properties ?? {}).flatMap(([field, schema]) => {
     const here = path === "" ? field : `${path}.${field}`;
-    const wrong = wrongValues(schema, types).map(([why, value]) => ({ why, path: here, value: { ...base, [field]: value } }));
+    const wrong = wrongValues(schema, types).map(([why, value]) => ({
+      why,
+      path: here,
+      value: { ...base, [field]: value },
+    }));
     if (schema.type !== "object" || schema.properties === undefined) return wrong;
-    const deeper = inside(schema, asObject(base[field]), here, types).map((sample) => ({ ...sample, value: { ...base, [field]: sample.value } }));
+    const deeper = inside(schema, asObject(base[field]), here, types).map((sample) => ({
+      ...sample,
+      value: { ...base, [field]: sample.value },
+    }));
     return [...wrong, ...deeper];
   });
 }
@@ -147,7 +173,10 @@ function wrongValues(schema: Schema, types: Types): [string, Json][] {
     ["null", null],
   ];
   const wrongType = candidates.find(([kind]) => !kinds.includes(kind));
-  return [...(wrongType === undefined ? [] : [["wrong type", wrongType[1]] as [string, Json]]), ...outOfRange(resolved(schema, types))];
+  return [
+    ...(wrongType === undefined ? [] : [["wrong type", wrongType[1]] as [string, Json]]),
+    ...outOfRange(resolved(schema, types)),
+  ];
 }
 
 function resolved(schema: Schema, types: Types): Schema {
@@ -158,8 +187,10 @@ function resolved(schema: Schema, types: Types): Schema {
 function outOfRange(schema: Schema): [string, Json][] {
   const wrong: [string, Json][] = [];
   const integer = [schema.type].flat().includes("integer");
-  if (schema.const !== undefined && typeof schema.const === "string") wrong.push(["not the constant", `not ${schema.const}`]);
-  if (schema.enum !== undefined) wrong.push(["not in the enum", typeof schema.enum[0] === "number" ? 99 : "no-such-value"]);
+  if (schema.const !== undefined && typeof schema.const === "string")
+    wrong.push(["not the constant", `not ${schema.const}`]);
+  if (schema.enum !== undefined)
+    wrong.push(["not in the enum", typeof schema.enum[0] === "number" ? 99 : "no-such-value"]);
   if (schema.pattern !== undefined) wrong.push(["does not match the pattern", "?!"]);
   if (schema.format === "date-time") wrong.push(["no date", "yesterday"]);
   if (schema.minimum !== undefined) wrong.push(["too small", schema.minimum - 1]);

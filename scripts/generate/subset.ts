@@ -6,9 +6,28 @@
 import { referred, type Schema } from "./model.ts";
 
 const ANNOTATIONS = ["description", "examples", "x-default", "x-secret", "x-since", "x-until"];
-const ROOT_ANNOTATIONS = ["$schema", "title", "x-interface", "x-ceph-class", "x-ceph-source", "x-python", "x-tag", "x-extends"];
-const KEYWORDS = ["$ref", "allOf", "anyOf", "oneOf", "type", "const", "enum", "properties", "required", "additionalProperties"]
-  .concat(["patternProperties", "items", "minimum", "maximum", "pattern", "format"]);
+const ROOT_ANNOTATIONS = [
+  "$schema",
+  "title",
+  "x-interface",
+  "x-ceph-class",
+  "x-ceph-source",
+  "x-python",
+  "x-tag",
+  "x-extends",
+];
+const KEYWORDS = [
+  "$ref",
+  "allOf",
+  "anyOf",
+  "oneOf",
+  "type",
+  "const",
+  "enum",
+  "properties",
+  "required",
+  "additionalProperties",
+].concat(["patternProperties", "items", "minimum", "maximum", "pattern", "format"]);
 const TYPES = ["string", "integer", "number", "boolean", "null", "object", "array"];
 
 /** One broken rule: which file, where in it (a JSON pointer), and the rule. */
@@ -60,7 +79,8 @@ function checkSchema(schema: Schema, pointer: string, context: Context, root: bo
   if (schema.$ref !== undefined) checkRef(schema, pointer, context);
   if (schema.allOf !== undefined) checkAllOf(schema, pointer, context);
   if (schema.anyOf !== undefined) checkAnyOf(schema, pointer, context);
-  if (schema.oneOf !== undefined && !root) refuse(context, `${pointer}/oneOf`, "a union stands in a file of its own, with x-tag");
+  if (schema.oneOf !== undefined && !root)
+    refuse(context, `${pointer}/oneOf`, "a union stands in a file of its own, with x-tag");
   checkValues(schema, pointer, context);
   if (schema.type === "object") checkObject(schema, pointer, context);
   else if (schema.properties ?? schema.required ?? schema.additionalProperties ?? schema.patternProperties) {
@@ -74,10 +94,12 @@ function checkSchema(schema: Schema, pointer: string, context: Context, root: bo
 }
 
 function checkRef(schema: Schema, pointer: string, context: Context): void {
-  if (Object.keys(schema).length > 1) refuse(context, pointer, "$ref has no neighbours (they are ignored): use allOf of one $ref");
+  if (Object.keys(schema).length > 1)
+    refuse(context, pointer, "$ref has no neighbours (they are ignored): use allOf of one $ref");
   const shape = context.file.endsWith("openrpc.json") ? /^types\/\w+\.json$/ : /^\w+\.json$/;
   if (!shape.test(schema.$ref ?? "")) refuse(context, `${pointer}/$ref`, "must name a whole file of types/");
-  else if (!context.types.has(referred(schema) ?? "")) refuse(context, `${pointer}/$ref`, `there is no schemas/types/${referred(schema)}.json`);
+  else if (!context.types.has(referred(schema) ?? ""))
+    refuse(context, `${pointer}/$ref`, `there is no schemas/types/${referred(schema)}.json`);
 }
 
 function checkAllOf(schema: Schema, pointer: string, context: Context): void {
@@ -95,7 +117,11 @@ function checkAnyOf(schema: Schema, pointer: string, context: Context): void {
   branches.forEach((branch, index) => checkSchema(branch, `${pointer}/anyOf/${index}`, context, false));
   const kinds = branches.flatMap((branch) => kindsOf(branch, context.types));
   if (branches.length < 2 || new Set(kinds).size < kinds.length) {
-    refuse(context, `${pointer}/anyOf`, "branches must differ in their JSON type, so that the value tells which one is meant");
+    refuse(
+      context,
+      `${pointer}/anyOf`,
+      "branches must differ in their JSON type, so that the value tells which one is meant",
+    );
   }
   onlyAnnotations(schema, "anyOf", pointer, context);
 }
@@ -130,9 +156,14 @@ function checkValues(schema: Schema, pointer: string, context: Context): void {
   if (schema.enum !== undefined && schema.type !== "string" && schema.type !== "integer") {
     refuse(context, `${pointer}/enum`, "needs type: string or integer");
   }
-  if (schema.format !== undefined && schema.format !== "date-time") refuse(context, `${pointer}/format`, "only date-time");
-  if (schema.pattern !== undefined && !compiles(schema.pattern)) refuse(context, `${pointer}/pattern`, "is no regular expression");
-  if ((schema.minimum ?? schema.maximum) !== undefined && ![schema.type].flat().some((type) => type === "integer" || type === "number")) {
+  if (schema.format !== undefined && schema.format !== "date-time")
+    refuse(context, `${pointer}/format`, "only date-time");
+  if (schema.pattern !== undefined && !compiles(schema.pattern))
+    refuse(context, `${pointer}/pattern`, "is no regular expression");
+  if (
+    (schema.minimum ?? schema.maximum) !== undefined &&
+    ![schema.type].flat().some((type) => type === "integer" || type === "number")
+  ) {
     refuse(context, pointer, "minimum and maximum need type: integer or number");
   }
 }
@@ -162,7 +193,8 @@ function checkObject(schema: Schema, pointer: string, context: Context): void {
     checkSchema(property, `${pointer}/patternProperties/${pattern}`, context, false);
   }
   for (const name of schema.required ?? []) {
-    if (schema.properties?.[name] === undefined) refuse(context, `${pointer}/required`, `${name} is not among the properties`);
+    if (schema.properties?.[name] === undefined)
+      refuse(context, `${pointer}/required`, `${name} is not among the properties`);
   }
 }
 
@@ -191,7 +223,7 @@ export function tagValues(name: string, tag: string, types: ReadonlyMap<string, 
   if (type?.oneOf !== undefined) return type.oneOf.flatMap((member) => tagValues(referred(member) ?? "", tag, types));
   const property = type?.properties?.[tag];
   const values = property?.const !== undefined ? [property.const] : (property?.enum ?? []);
-  return values.map((value) => [String(value), name]);
+  return values.map((value) => [typeof value === "string" ? value : JSON.stringify(value), name]);
 }
 
 function checkExtends(schema: Schema, context: Context): void {
@@ -216,6 +248,8 @@ function refsIn(value: unknown): string[] {
   if (typeof value !== "object" || value === null) return [];
   return Object.entries(value).flatMap(([key, inner]) => {
     if (key === "examples" || key === "x-default") return [];
-    return key === "$ref" && typeof inner === "string" ? [inner.replace(/^types\//, "").replace(/\.json$/, "")] : refsIn(inner);
+    return key === "$ref" && typeof inner === "string"
+      ? [inner.replace(/^types\//, "").replace(/\.json$/, "")]
+      : refsIn(inner);
   });
 }

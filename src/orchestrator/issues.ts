@@ -53,6 +53,11 @@ export function resolveUnions(issues: readonly Issue[], value: unknown): Issue[]
     );
     const [first] = meant;
     if (first === undefined) return [mergeTypes(issue, branches)];
+    const choices = branches.flatMap((branch) =>
+      branch.flatMap((inner) => (inner.code === "invalid_value" ? (inner.values ?? []) : [])),
+    );
+    if (choices.length === branches.length)
+      return [{ ...first[0], code: "invalid_value", values: choices, path: issue.path, message: issue.message }];
     return first.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }));
   });
 }
@@ -150,8 +155,8 @@ export function describeValue(value: unknown): string {
 }
 
 function describeObject(value: object): string {
-  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
-  return typeof name === "string" && name !== "Object" && name !== "" ? `a ${name} object` : "an object";
+  const { name } = value.constructor ?? Object;
+  return name === "Object" || name === "" ? "an object" : `a ${name} object`;
 }
 
 /** `root.hosts[2].hostname`; keys that are no names stand in brackets. */

@@ -147,8 +147,8 @@ function checkPlace(value: unknown, place: Place, depth: number, path: Path, run
   for (const key of keys) {
     const inner = holder[key];
     if (depth + 1 < place.path.length) checkPlace(inner, place, depth + 1, [...path, key], run);
-    else if (inner === undefined && !place.required) continue;
-    else if (inner === null && place.nullable) continue;
+    // A place that must be filled and is not, zod has found already.
+    else if (inner === undefined || (inner === null && place.nullable)) continue;
     else putUnion(holder, key, place, path, run);
   }
 }

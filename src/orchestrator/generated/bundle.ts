@@ -16,7 +16,6 @@ export interface Place {
   readonly path: readonly string[];
   readonly union: string;
   readonly nullable: boolean;
-  readonly required: boolean;
 }
 
 /** Every data class by name, and `params:METHOD` and `result:METHOD` of every method, without descriptions. */
@@ -434,9 +433,9 @@ export const tagged: Readonly<Record<string, TaggedUnion>> = {
 
 /** Where these unions sit, for the definitions that hold one. */
 export const places: Readonly<Record<string, readonly Place[]>> = {
-  "result:orchestrator/describe_service": [{"path":["*"],"union":"ServiceDescription","nullable":false,"required":true}],
-  "params:orchestrator/apply": [{"path":["specs","*"],"union":"GenericSpec","nullable":false,"required":true}],
-  "params:orchestrator/plan": [{"path":["spec","*"],"union":"GenericSpec","nullable":false,"required":true}],
-  "params:orchestrator/add_daemon": [{"path":["spec"],"union":"ServiceSpec","nullable":false,"required":true}],
-  "params:backend/apply_service": [{"path":["spec"],"union":"ServiceSpec","nullable":false,"required":true}],
+  "result:orchestrator/describe_service": [{"path":["*"],"union":"ServiceDescription","nullable":false}],
+  "params:orchestrator/apply": [{"path":["specs","*"],"union":"GenericSpec","nullable":false}],
+  "params:orchestrator/plan": [{"path":["spec","*"],"union":"GenericSpec","nullable":false}],
+  "params:orchestrator/add_daemon": [{"path":["spec"],"union":"ServiceSpec","nullable":false}],
+  "params:backend/apply_service": [{"path":["spec"],"union":"ServiceSpec","nullable":false}],
 };

@@ -441,7 +441,7 @@ export interface DriveGroupSpec {
   extra_container_args?: (string | ArgumentSpec)[];
   /** Further arguments of the daemon itself. */
   extra_entrypoint_args?: (string | ArgumentSpec)[];
-  /** Files that are put into the containers. */
+  /** Files that are put into the containers. Ceph's class takes them, but Ceph refuses spec files for OSDs that have them. */
   custom_configs?: CustomConfig[];
   /** What only this type of service has. */
   spec?: {
