@@ -41,7 +41,7 @@ function readArguments(words: string[]): readonly [number, number] | "stdio" | u
   const [command, option, ...rest] = words;
   if (command !== "serve") return undefined;
   if (option === "--stdio" && rest.length === 0) return "stdio";
-  const fds = rest.map(Number);
+  const fds = rest.map((word) => (/^\d+$/.test(word) ? Number(word) : Number.NaN));
   const [readFd, writeFd] = fds;
   if (option !== "--fd" || fds.length !== 2 || readFd === undefined || writeFd === undefined || !fds.every(Number.isSafeInteger)) return undefined;
   return [readFd, writeFd];

@@ -80,7 +80,7 @@ function checkShape(checker: Checker, value: unknown, path: Path, run: Run): unk
   if (result.success) return result.data;
   const strangers = unknownKeys(resolveUnions(result.error.issues, given), path, run);
   if (strangers.length === 0) return given;
-  const again = checker.schema.safeParse(withoutAll(given, strangers));
+  const again = checker.schema.safeParse(without(given, omission(strangers)));
   return again.success ? again.data : given;
 }
 
@@ -118,23 +118,32 @@ function unknownKeys(issues: readonly Issue[], path: Path, run: Run): Path[] {
   return strangers;
 }
 
-function withoutAll(value: unknown, strangers: readonly Path[]): unknown {
-  const copies = new Map<unknown, unknown>();
-  return strangers.reduce<unknown>((copy, stranger) => without(copy, stranger, copies), value);
+/** Keys to leave out, as a tree along the value. */
+interface Omission {
+  keys: Set<PropertyKey>;
+  inside: Map<PropertyKey, Omission>;
 }
 
-/** The value without what the path leads to; each object on the way is copied once. */
-function without(value: unknown, path: Path, copies: Map<unknown, unknown>): unknown {
-  const [key, ...rest] = path;
-  if (key === undefined || typeof value !== "object" || value === null) return value;
-  const copy = (copies.get(value) ?? (Array.isArray(value) ? [...(value as unknown[])] : { ...value })) as Record<
-    PropertyKey,
-    unknown
-  >;
-  copies.set(value, copy).set(copy, copy);
-  if (rest.length === 0) delete copy[key];
-  else copy[key] = without(copy[key], rest, copies);
-  return copy;
+function omission(strangers: readonly Path[]): Omission {
+  const root: Omission = { keys: new Set(), inside: new Map() };
+  for (const stranger of strangers) {
+    let node = root;
+    for (const step of stranger.slice(0, -1)) {
+      const next = node.inside.get(step) ?? { keys: new Set(), inside: new Map() };
+      node.inside.set(step, next);
+      node = next;
+    }
+    for (const key of stranger.slice(-1)) node.keys.add(key);
+  }
+  return root;
+}
+
+/** A copy along the tree; what holds nothing to leave out stays as it is. */
+function without(value: unknown, node: Omission | undefined): unknown {
+  if (node === undefined || typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map((item: unknown, index) => without(item, node.inside.get(index)));
+  const kept = Object.entries(value).filter(([key]) => !node.keys.has(key));
+  return Object.fromEntries(kept.map(([key, field]) => [key, without(field, node.inside.get(key))]));
 }
 
 /** Follows a place's path through the value and checks each union it leads to, in place of what zod let through. */

@@ -9,23 +9,29 @@ export interface MemoryCluster {
   readonly orchestrator: Orchestrator;
   readonly heard: Heard;
   /** The answer to a read. */
-  read<T = unknown>(method: string, params?: object): Promise<T>;
+  readonly read: <T = unknown>(method: string, params?: object) => Promise<T>;
   /** The result of a write, once it is effective. */
-  write<T = string>(method: string, params?: object): Promise<T>;
+  readonly write: <T = string>(method: string, params?: object) => Promise<T>;
   /** The answer to a write, as soon as it is persistent. */
-  start(method: string, params?: object): Promise<{ value: unknown; operations: { call: string; title: string }[] }>;
+  readonly start: (
+    method: string,
+    params?: object,
+  ) => Promise<{ value: unknown; operations: { call: string; title: string }[] }>;
   /** Applies specs. */
-  apply(...specs: object[]): Promise<string[]>;
-  daemons(filter?: object): Promise<DaemonDescription[]>;
+  readonly apply: (...specs: object[]) => Promise<string[]>;
+  readonly daemons: (filter?: object) => Promise<DaemonDescription[]>;
   /** Names and hosts of daemons, sorted. */
-  names(filter?: object): Promise<string[]>;
-  service(name: string): Promise<ServiceDescription | undefined>;
+  readonly names: (filter?: object) => Promise<string[]>;
+  readonly service: (name: string) => Promise<ServiceDescription | undefined>;
   /** All that can be read, without times: equal before and after a write that changed nothing. */
-  state(): Promise<unknown>;
+  readonly state: () => Promise<unknown>;
 }
 
 /** A cluster with these options; every answer is checked strictly. */
-export async function memoryCluster(options: object = {}, dialect: "modern" | "classic" = "modern"): Promise<MemoryCluster> {
+export async function memoryCluster(
+  options: object = {},
+  dialect: "modern" | "classic" = "modern",
+): Promise<MemoryCluster> {
   const parsed = await memory.parseOptions(options);
   const ceph = { release: "tentacle", fsid: "f51d", mgr: { name: "x", gid: null } };
   // The memory backend uses nothing else of what it is handed.
@@ -58,9 +64,16 @@ export async function memoryCluster(options: object = {}, dialect: "modern" | "c
       return found[0];
     },
     async state() {
-      const reads = ["get_hosts", "get_inventory", "list_daemons", "describe_service", "remove_osds_status", "tuned_profile_ls"];
+      const reads = [
+        "get_hosts",
+        "get_inventory",
+        "list_daemons",
+        "describe_service",
+        "remove_osds_status",
+        "tuned_profile_ls",
+      ];
       const answers = await Promise.all([...reads, "upgrade_status"].map((method) => cluster.read(method)));
-      return JSON.parse(JSON.stringify(answers, withoutTimes));
+      return JSON.parse(JSON.stringify(answers, withoutTimes)) as unknown;
     },
   };
   return cluster;
@@ -68,7 +81,15 @@ export async function memoryCluster(options: object = {}, dialect: "modern" | "c
 
 /** When something happened differs from run to run. */
 function withoutTimes(key: string, value: unknown): unknown {
-  const times = ["created", "started", "last_refresh", "last_deployed", "last_configured", "process_started_at", "events"];
+  const times = [
+    "created",
+    "started",
+    "last_refresh",
+    "last_deployed",
+    "last_configured",
+    "process_started_at",
+    "events",
+  ];
   return times.includes(key) ? undefined : value;
 }
 
@@ -77,7 +98,13 @@ export function hosts(count: number, devices = 0, more: object = {}): object {
   return { generate: { hosts: count, devices_per_host: devices }, ...more };
 }
 
-export function spec(type: string, id: string | undefined, placement: object = {}, fields: object = {}, more: object = {}): object {
+export function spec(
+  type: string,
+  id: string | undefined,
+  placement: object = {},
+  fields: object = {},
+  more: object = {},
+): object {
   return {
     service_type: type,
     ...(id === undefined ? {} : { service_id: id }),

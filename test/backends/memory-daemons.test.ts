@@ -44,9 +44,9 @@ describe("daemons", () => {
 
   test("that are OSDs are added another way", async () => {
     const { write } = await memoryCluster(hosts(1));
-    await expect(write("add_daemon", { spec: spec("osd", "x", { hosts: ["h1"] }, { data_devices: { all: true } }) })).rejects.toThrow(
-      "OSDs are added with 'ceph orch daemon add osd HOST:DEVICE'",
-    );
+    await expect(
+      write("add_daemon", { spec: spec("osd", "x", { hosts: ["h1"] }, { data_devices: { all: true } }) }),
+    ).rejects.toThrow("OSDs are added with 'ceph orch daemon add osd HOST:DEVICE'");
   });
 
   test("are removed by name, all of them or none", async () => {
@@ -139,8 +139,12 @@ describe("an action", () => {
   test("on daemons that are not Ceph's updates their image", async () => {
     const cluster = await memoryCluster(hosts(1, 0, one));
     const params = { service_type: "prometheus", service_image: "prometheus", image: "prometheus:v3" };
-    expect(await cluster.write("update_service", params)).toBe("Scheduled update of 1 prometheus daemon(s) to image prometheus:v3");
+    expect(await cluster.write("update_service", params)).toBe(
+      "Scheduled update of 1 prometheus daemon(s) to image prometheus:v3",
+    );
     expect(await cluster.daemons()).toMatchObject([{ container_image_name: "prometheus:v3" }]);
-    await expect(cluster.write("update_service", { ...params, service_type: "loki" })).rejects.toThrow("there is no loki daemon");
+    await expect(cluster.write("update_service", { ...params, service_type: "loki" })).rejects.toThrow(
+      "there is no loki daemon",
+    );
   });
 });

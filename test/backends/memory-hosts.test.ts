@@ -37,7 +37,9 @@ describe("hosts", () => {
 
   test("get an address, labels, and lose them", async () => {
     const { write, read } = await memoryCluster(hosts(2));
-    expect(await write("update_host_addr", { host: "h2", addr: "10.2.0.2" })).toBe("Updated host 'h2' addr to '10.2.0.2'");
+    expect(await write("update_host_addr", { host: "h2", addr: "10.2.0.2" })).toBe(
+      "Updated host 'h2' addr to '10.2.0.2'",
+    );
     expect(await write("add_host_label", { host: "h2", label: "osd" })).toBe("Added label osd to host h2");
     expect(await read("get_hosts")).toMatchObject([{}, { addr: "10.2.0.2", labels: ["osd"] }]);
     expect(await write("remove_host_label", { host: "h2", label: "osd" })).toBe("Removed label osd from host h2");
@@ -58,9 +60,15 @@ describe("hosts", () => {
 
   test("that are online are not removed as offline ones", async () => {
     const { write } = await memoryCluster({ hosts: [{ hostname: "up" }, { hostname: "down", status: "offline" }] });
-    await expect(write("remove_host", { host: "down", offline: true })).rejects.toThrow("removing offline host down needs --force");
-    await expect(write("remove_host", { host: "up", offline: true, force: true })).rejects.toThrow("host up is not offline");
-    expect(await write("remove_host", { host: "down", offline: true, force: true })).toBe("Removed offline host 'down'");
+    await expect(write("remove_host", { host: "down", offline: true })).rejects.toThrow(
+      "removing offline host down needs --force",
+    );
+    await expect(write("remove_host", { host: "up", offline: true, force: true })).rejects.toThrow(
+      "host up is not offline",
+    );
+    expect(await write("remove_host", { host: "down", offline: true, force: true })).toBe(
+      "Removed offline host 'down'",
+    );
   });
 
   test("that are added get the daemons of the services that want every host", async () => {
@@ -81,7 +89,9 @@ describe("hosts", () => {
 
   test("have facts", async () => {
     const { read } = await memoryCluster(hosts(2, 4));
-    expect(await read("get_facts", { hostname: "h2" })).toMatchObject([{ hostname: "h2", hdd_count: 3, flash_count: 1 }]);
+    expect(await read("get_facts", { hostname: "h2" })).toMatchObject([
+      { hostname: "h2", hdd_count: 3, flash_count: 1 },
+    ]);
     expect(await read("get_facts")).toHaveLength(2);
   });
 
@@ -95,13 +105,24 @@ describe("hosts", () => {
 describe("a drained host", () => {
   test("loses its managed daemons to other hosts and its OSDs to nobody", async () => {
     const cluster = await memoryCluster(hosts(3, 1));
-    await cluster.apply(spec("mgr", undefined, { count: 2 }), spec("osd", "all", { host_pattern: "*" }, { data_devices: { all: true } }));
+    await cluster.apply(
+      spec("mgr", undefined, { count: 2 }),
+      spec("osd", "all", { host_pattern: "*" }, { data_devices: { all: true } }),
+    );
     const text = await cluster.write("drain_host", { hostname: "h1", zap_osd_devices: true });
-    expect(text).toMatch(/^Scheduled to remove the following daemons from host 'h1'\ntype +id +\n-{20} -{15}\nmgr +h1\.[a-z]{6} *\nosd +0 *$/);
+    expect(text).toMatch(
+      /^Scheduled to remove the following daemons from host 'h1'\ntype +id +\n-{20} -{15}\nmgr +h1\.[a-z]{6} *\nosd +0 *$/,
+    );
     expect(await cluster.names({ host: "h1" })).toEqual([]);
     expect((await cluster.names({ daemon_type: "mgr" })).map((name) => name.split(" ")[1])).toEqual(["h2", "h3"]);
-    expect(await cluster.read("get_hosts")).toMatchObject([{ labels: ["_admin", "_no_schedule", "_no_conf_keyring"] }, {}, {}]);
-    expect(await cluster.read("get_inventory", { host_filter: { hosts: ["h1"] } })).toMatchObject([{ devices: [{ available: true }] }]);
+    expect(await cluster.read("get_hosts")).toMatchObject([
+      { labels: ["_admin", "_no_schedule", "_no_conf_keyring"] },
+      {},
+      {},
+    ]);
+    expect(await cluster.read("get_inventory", { host_filter: { hosts: ["h1"] } })).toMatchObject([
+      { devices: [{ available: true }] },
+    ]);
   });
 
   test("keeps the keyring label off when asked to", async () => {
@@ -111,8 +132,12 @@ describe("a drained host", () => {
   });
 
   test("gets its daemons back when the drain is stopped, and keeps OSDs that were still draining", async () => {
-    const cluster = await memoryCluster(hosts(1, 1, { delays: { effective_ms: 3_600_000 }, services: [spec("crash", undefined)] }));
-    await cluster.start("create_osds", { drive_group: spec("osd", "x", { host_pattern: "h1" }, { data_devices: { all: true } }) });
+    const cluster = await memoryCluster(
+      hosts(1, 1, { delays: { effective_ms: 3_600_000 }, services: [spec("crash", undefined)] }),
+    );
+    await cluster.start("create_osds", {
+      drive_group: spec("osd", "x", { host_pattern: "h1" }, { data_devices: { all: true } }),
+    });
     await cluster.start("drain_host", { hostname: "h1" });
     expect(await cluster.read("remove_osds_status")).toMatchObject([{ osd_id: 0, hostname: "h1" }]);
     const { value } = await cluster.start("stop_drain_host", { hostname: "h1" });
@@ -148,7 +173,9 @@ describe("maintenance", () => {
   });
 
   test("is refused where it would stop the cluster, unless forced", async () => {
-    const cluster = await memoryCluster(hosts(2, 0, { services: [spec("mon", undefined, { count: 1 }), spec("mgr", undefined, { hosts: ["h2"] })] }));
+    const cluster = await memoryCluster(
+      hosts(2, 0, { services: [spec("mon", undefined, { count: 1 }), spec("mgr", undefined, { hosts: ["h2"] })] }),
+    );
     await expect(cluster.write("enter_host_maintenance", { hostname: "h1" })).rejects.toMatchObject({
       errno: 16,
       message: "it is not safe to stop host h1: only 0 of 1 mons would be left; --force does it all the same",
@@ -160,7 +187,9 @@ describe("maintenance", () => {
 
   test("is not left by a host that is not in it", async () => {
     const { write } = await memoryCluster(hosts(1));
-    await expect(write("exit_host_maintenance", { hostname: "h1" })).rejects.toThrow("host h1 is not in maintenance mode");
+    await expect(write("exit_host_maintenance", { hostname: "h1" })).rejects.toThrow(
+      "host h1 is not in maintenance mode",
+    );
   });
 
   test("may begin where the rest of the cluster goes on", async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { InventoryHost } from "../../src/orchestrator/generated/types.ts";
-import { hosts, memoryCluster, type MemoryCluster, spec } from "./memory-cluster.ts";
+import { until } from "../orchestrator/harness.ts";
+import { hosts, type MemoryCluster, memoryCluster, spec } from "./memory-cluster.ts";
 
 const disk = (path: string, more: object = {}, api: object = {}): object => ({
   path,
@@ -32,7 +33,12 @@ const group = (data: object, fields: object = {}, id: string | null = "x"): { dr
 async function usedDevices(cluster: MemoryCluster): Promise<Record<string, string[]>> {
   const [host] = await cluster.read<InventoryHost[]>("get_inventory");
   const used = host?.devices.filter((device) => (device.lvs ?? []).length > 0) ?? [];
-  return Object.fromEntries(used.map((device) => [device.path, (device.lvs ?? []).map((volume) => String(volume["name"]))]));
+  return Object.fromEntries(
+    used.map((device) => [
+      device.path,
+      (device.lvs ?? []).map((volume) => JSON.stringify(volume["name"]).slice(1, -1)),
+    ]),
+  );
 }
 
 describe("the inventory", () => {
@@ -55,8 +61,12 @@ describe("the inventory", () => {
 describe("creating OSDs", () => {
   test("takes the devices named and marks them as used", async () => {
     const cluster = await memoryCluster(shelf);
-    expect(await cluster.write("create_osds", group({ paths: ["/dev/sdb"] }, {}, null))).toBe("Created osd(s) 0 on host 'h1'");
-    expect(await cluster.daemons()).toMatchObject([{ daemon_name: "osd.0", hostname: "h1", status_desc: "running", service_name: "osd" }]);
+    expect(await cluster.write("create_osds", group({ paths: ["/dev/sdb"] }, {}, null))).toBe(
+      "Created osd(s) 0 on host 'h1'",
+    );
+    expect(await cluster.daemons()).toMatchObject([
+      { daemon_name: "osd.0", hostname: "h1", status_desc: "running", service_name: "osd" },
+    ]);
     const [host] = await cluster.read<InventoryHost[]>("get_inventory");
     expect(host?.devices[1]).toMatchObject({
       available: false,
@@ -69,7 +79,9 @@ describe("creating OSDs", () => {
   test("again creates none", async () => {
     const cluster = await memoryCluster(shelf);
     await cluster.write("create_osds", group({ paths: ["/dev/sdb"] }));
-    expect(await cluster.write("create_osds", group({ paths: ["/dev/sdb"] }))).toBe("Created no osd(s) on host h1; already created?");
+    expect(await cluster.write("create_osds", group({ paths: ["/dev/sdb"] }))).toBe(
+      "Created no osd(s) on host h1; already created?",
+    );
     expect(await cluster.names()).toEqual(["osd.0 h1"]);
   });
 
@@ -84,7 +96,12 @@ describe("creating OSDs", () => {
     ["devices of just a size", { size: "8T" }, {}, ["/dev/sdc"]],
     ["at most so many", { rotational: true, limit: 1 }, {}, ["/dev/sdb"]],
     ["devices that meet both filters", { rotational: true, model: "ST8000" }, {}, ["/dev/sdc"]],
-    ["devices that meet either filter", { vendor: "Intel", model: "ST8000" }, { filter_logic: "OR" }, ["/dev/nvme0n1", "/dev/nvme1n1", "/dev/sdc"]],
+    [
+      "devices that meet either filter",
+      { vendor: "Intel", model: "ST8000" },
+      { filter_logic: "OR" },
+      ["/dev/nvme0n1", "/dev/nvme1n1", "/dev/sdc"],
+    ],
     ["the paths named, as objects too", { paths: ["/dev/sdb", { path: "/dev/sdc" }] }, {}, ["/dev/sdb", "/dev/sdc"]],
   ])("takes %s", async (_what, data, fields, expected) => {
     const cluster = await memoryCluster(shelf);
@@ -103,7 +120,9 @@ describe("creating OSDs", () => {
   test("puts databases and logs on flash, in turn, and several OSDs on a device", async () => {
     const cluster = await memoryCluster(shelf);
     const fields = { db_devices: { size: ":500G" }, wal_devices: { size: "900G:1T" }, osds_per_device: 2 };
-    expect(await cluster.write("create_osds", group({ rotational: true }, fields))).toBe("Created osd(s) 0,1,2,3 on host 'h1'");
+    expect(await cluster.write("create_osds", group({ rotational: true }, fields))).toBe(
+      "Created osd(s) 0,1,2,3 on host 'h1'",
+    );
     expect(await usedDevices(cluster)).toEqual({
       "/dev/sdb": ["osd-block-0", "osd-block-1"],
       "/dev/sdc": ["osd-block-2", "osd-block-3"],
@@ -119,21 +138,79 @@ describe("creating OSDs", () => {
   });
 
   test.each<[string, { drive_group: object }, string, string]>([
-    ["an unknown host", { drive_group: spec("osd", "x", { host_pattern: "h9" }, { data_devices: { all: true } }) }, "NotFoundError", "host h9 is not in the cluster"],
-    ["an unknown device", group({ paths: ["/dev/sdz"] }), "NotFoundError", "host h1 has no device /dev/sdz; 'ceph orch device ls h1' lists its devices"],
-    ["a device that is not free", group({ paths: ["/dev/sda"] }), "ValidationError", "device /dev/sda on host h1 is not available: Has partitions"],
-    ["no devices", { drive_group: spec("osd", "x", { host_pattern: "h1" }) }, "ValidationError", "osd.x: data_devices are missing"],
-    ["an empty selection", group({}), "ValidationError", "osd.x: data_devices select nothing; give paths, a filter, or all"],
-    ["all devices and a filter", group({ all: true, model: "x" }), "ValidationError", "all and other filters exclude each other"],
-    ["paths and a filter", group({ paths: ["/dev/sdb"], model: "x" }), "ValidationError", "paths and filters exclude each other"],
-    ["all devices for databases", group({ rotational: true }, { db_devices: { all: true } }), "ValidationError", "osd.x: db_devices: all is only allowed for data_devices"],
-    ["a size that is none", group({ size: "big" }), "ValidationError", 'size "big" is not a number with K, M, G or T, as in 10G, 10G: or 10G:4T'],
-    ["filestore", group({ all: true }, { objectstore: "filestore" }), "ValidationError", "objectstore filestore is not supported"],
-    ["directories", group({ all: true }, { data_directories: ["/x"] }), "ValidationError", "data_directories are not supported"],
+    [
+      "an unknown host",
+      { drive_group: spec("osd", "x", { host_pattern: "h9" }, { data_devices: { all: true } }) },
+      "NotFoundError",
+      "host h9 is not in the cluster",
+    ],
+    [
+      "an unknown device",
+      group({ paths: ["/dev/sdz"] }),
+      "NotFoundError",
+      "host h1 has no device /dev/sdz; 'ceph orch device ls h1' lists its devices",
+    ],
+    [
+      "a device that is not free",
+      group({ paths: ["/dev/sda"] }),
+      "ValidationError",
+      "device /dev/sda on host h1 is not available: Has partitions",
+    ],
+    [
+      "no devices",
+      { drive_group: spec("osd", "x", { host_pattern: "h1" }) },
+      "ValidationError",
+      "osd.x: data_devices are missing",
+    ],
+    [
+      "an empty selection",
+      group({}),
+      "ValidationError",
+      "osd.x: data_devices select nothing; give paths, a filter, or all",
+    ],
+    [
+      "all devices and a filter",
+      group({ all: true, model: "x" }),
+      "ValidationError",
+      "all and other filters exclude each other",
+    ],
+    [
+      "paths and a filter",
+      group({ paths: ["/dev/sdb"], model: "x" }),
+      "ValidationError",
+      "paths and filters exclude each other",
+    ],
+    [
+      "all devices for databases",
+      group({ rotational: true }, { db_devices: { all: true } }),
+      "ValidationError",
+      "osd.x: db_devices: all is only allowed for data_devices",
+    ],
+    [
+      "a size that is none",
+      group({ size: "big" }),
+      "ValidationError",
+      'size "big" is not a number with K, M, G or T, as in 10G, 10G: or 10G:4T',
+    ],
+    [
+      "filestore",
+      group({ all: true }, { objectstore: "filestore" }),
+      "ValidationError",
+      "objectstore filestore is not supported",
+    ],
+    [
+      "directories",
+      group({ all: true }, { data_directories: ["/x"] }),
+      "ValidationError",
+      "data_directories are not supported",
+    ],
   ])("of %s is refused and changes nothing", async (_what, params, type, message) => {
     const cluster = await memoryCluster(shelf);
     const before = await cluster.state();
-    await expect(cluster.write("create_osds", params)).rejects.toMatchObject({ type, message: expect.stringContaining(message) });
+    await expect(cluster.write("create_osds", params)).rejects.toMatchObject({
+      type,
+      message: expect.stringContaining(message),
+    });
     expect(await cluster.state()).toEqual(before);
   });
 
@@ -189,10 +266,14 @@ describe("an applied drive group", () => {
     const cluster = await memoryCluster(hosts(1, 1));
     await cluster.apply({ ...all, unmanaged: true });
     await cluster.write("create_osds", group({ all: true }, {}, null));
-    expect(await cluster.write("set_osd_spec", { service_name: "osd.all", osd_ids: ["0"] })).toBe("Updated service for osd 0");
+    expect(await cluster.write("set_osd_spec", { service_name: "osd.all", osd_ids: ["0"] })).toBe(
+      "Updated service for osd 0",
+    );
     expect(await cluster.daemons()).toMatchObject([{ service_name: "osd.all", osdspec_affinity: "all" }]);
     await cluster.apply(spec("crash", undefined));
-    await expect(cluster.write("set_osd_spec", { service_name: "crash", osd_ids: ["0"] })).rejects.toThrow("service crash is not of OSDs");
+    await expect(cluster.write("set_osd_spec", { service_name: "crash", osd_ids: ["0"] })).rejects.toThrow(
+      "service crash is not of OSDs",
+    );
   });
 });
 
@@ -204,33 +285,49 @@ describe("removing OSDs", () => {
   };
 
   test("drains them, row by row, and takes them away", async () => {
-    const cluster = await withOsds(50);
+    const cluster = await withOsds(500);
     const { value, operations } = await cluster.start("remove_osds", { osd_ids: ["1"], zap: true });
     expect(value).toBe("Scheduled OSD(s) for removal.");
     expect(await cluster.read("remove_osds_status")).toMatchObject([
-      { osd_id: 1, hostname: "h1", drain_status: "started", pg_count: 32, zap: true, replace: false, drain_started_at: null },
+      {
+        osd_id: 1,
+        hostname: "h1",
+        drain_status: "started",
+        pg_count: 32,
+        zap: true,
+        replace: false,
+        drain_started_at: null,
+      },
     ]);
-    await expect.poll(() => cluster.read("remove_osds_status")).toMatchObject([{ drain_status: "draining", draining: true }]);
+    const ofRemoval = (): number[] =>
+      cluster.heard.progress.filter(({ call }) => call === operations[0]?.call).map(({ fraction }) => fraction);
+    await until(() => ofRemoval().length === 2, "two steps were made");
+    expect(await cluster.read("remove_osds_status")).toMatchObject([
+      { drain_status: "draining", draining: true, pg_count: 16 },
+    ]);
     await expect.poll(() => cluster.heard.effective).toContain(operations[0]?.call);
     expect(await cluster.read("remove_osds_status")).toEqual([]);
     expect(await cluster.names()).toEqual(["osd.0 h1"]);
     expect(Object.keys(await usedDevices(cluster))).toEqual(["/dev/sdb"]);
-    const fractions = cluster.heard.progress.filter(({ call }) => call === operations[0]?.call).map(({ fraction }) => fraction);
-    expect(fractions).toEqual([0.2, 0.4, 0.6, 0.8, 1]);
+    expect(ofRemoval()).toEqual([0.2, 0.4, 0.6, 0.8, 1]);
   });
 
   test("leaves devices as they are unless told to zap", async () => {
     const cluster = await withOsds();
     await cluster.write("remove_osds", { osd_ids: ["0"] });
     expect(Object.keys(await usedDevices(cluster)).sort()).toEqual(["/dev/sdb", "/dev/sdc"]);
-    expect(await cluster.write("zap_device", { host: "h1", path: "/dev/sdb" })).toBe("zap successful for /dev/sdb on h1");
+    expect(await cluster.write("zap_device", { host: "h1", path: "/dev/sdb" })).toBe(
+      "zap successful for /dev/sdb on h1",
+    );
     expect(Object.keys(await usedDevices(cluster))).toEqual(["/dev/sdc"]);
   });
 
   test("for a replacement keeps their ids for the next OSDs of the host", async () => {
     const cluster = await withOsds();
     await cluster.write("remove_osds", { osd_ids: ["1"], replace: true, zap: true });
-    expect(await cluster.write("create_osds", group({ vendor: "Intel" }, {}, "flash"))).toBe("Created osd(s) 1,2 on host 'h1'");
+    expect(await cluster.write("create_osds", group({ vendor: "Intel" }, {}, "flash"))).toBe(
+      "Created osd(s) 1,2 on host 'h1'",
+    );
   });
 
   test("is stopped on request", async () => {
@@ -260,13 +357,18 @@ describe("a device", () => {
     await expect(cluster.write("zap_device", { host: "h1", path: "/dev/sdb" })).rejects.toThrow(
       "device /dev/sdb on host h1 is in use by osd.0; remove that with 'ceph orch osd rm' first",
     );
-    await expect(cluster.write("zap_device", { host: "h1", path: "/dev/sdz" })).rejects.toMatchObject({ type: "NotFoundError" });
+    await expect(cluster.write("zap_device", { host: "h1", path: "/dev/sdz" })).rejects.toMatchObject({
+      type: "NotFoundError",
+    });
   });
 
   test("that was rejected for what is on it is free once erased", async () => {
     const cluster = await memoryCluster(shelf);
     await cluster.write("zap_device", { host: "h1", path: "/dev/sda" });
-    expect((await cluster.read<InventoryHost[]>("get_inventory"))[0]?.devices[0]).toMatchObject({ available: true, rejected_reasons: [] });
+    expect((await cluster.read<InventoryHost[]>("get_inventory"))[0]?.devices[0]).toMatchObject({
+      available: true,
+      rejected_reasons: [],
+    });
   });
 
   test("is replaced: its OSDs go, their ids stay, and it is marked until it is cleared", async () => {
@@ -278,9 +380,13 @@ describe("a device", () => {
       "Scheduled to destroy osds: 0 and mark /dev/sdb as being replaced.",
     );
     expect(await cluster.names()).toEqual([]);
-    expect((await cluster.read<InventoryHost[]>("get_inventory"))[0]?.devices[1]).toMatchObject({ being_replaced: true });
+    expect((await cluster.read<InventoryHost[]>("get_inventory"))[0]?.devices[1]).toMatchObject({
+      being_replaced: true,
+    });
     expect(await cluster.write("create_osds", group({ size: "4T" }))).toContain("Created no osd(s)");
-    expect(await cluster.write("replace_device", { ...params, clear: true })).toBe("Device /dev/sdb on host h1 is no longer marked as being replaced");
+    expect(await cluster.write("replace_device", { ...params, clear: true })).toBe(
+      "Device /dev/sdb on host h1 is no longer marked as being replaced",
+    );
     expect(await cluster.write("create_osds", group({ size: "4T" }))).toBe("Created osd(s) 0 on host 'h1'");
   });
 
@@ -294,8 +400,8 @@ describe("a device", () => {
       ledSupport: { IDENTstatus: "On", FAILstatus: "Off" },
     });
     const nowhere = [{ host: "h1", dev: "NOPE", path: "" }];
-    await expect(cluster.write("blink_device_light", { ident_fault: "fault", on: true, locations: nowhere })).rejects.toThrow(
-      "host h1 has no device NOPE",
-    );
+    await expect(
+      cluster.write("blink_device_light", { ident_fault: "fault", on: true, locations: nowhere }),
+    ).rejects.toThrow("host h1 has no device NOPE");
   });
 });

@@ -55,28 +55,37 @@ const TYPES: [type: string, id: string | undefined, fields: object, names: strin
 ];
 
 describe("a service", () => {
-  test.each(TYPES)("of type %s is applied, described and its daemons are named as cephadm does", async (type, id, fields, names, ports) => {
-    const cluster = await memoryCluster(hosts(1));
-    const name = id === undefined ? type : `${type}.${id}`;
-    expect(await cluster.apply(spec(type, id, { host_pattern: "*" }, fields))).toEqual([`Scheduled ${name} update...`]);
-    const daemons = await cluster.daemons({ service_name: name });
-    expect(daemons.map((daemon) => daemon.daemon_name?.replace(/(?<=\.h1\.)[a-z]{6}$/, "xxxxxx"))).toEqual(names);
-    expect(await cluster.service(name)).toMatchObject({
-      service_type: type,
-      service_name: name,
-      status: { size: names.length, running: names.length, created: expect.any(String), last_refresh: expect.any(String) },
-      events: [expect.stringMatching(new RegExp(`^\\S+Z service:${name} \\[INFO\\] "service was created"$`))],
-    });
-    expect((await cluster.service(name))?.status.ports).toEqual(ports);
-    expect(await cluster.write("remove_service", { service_name: name }).catch((error: Error) => error.message)).toMatch(
-      ["mon", "mgr"].includes(type) ? "cannot be removed" : `Removed service ${name}`,
-    );
-  });
+  test.each(TYPES)(
+    "of type %s is applied, described and its daemons are named as cephadm does",
+    async (type, id, fields, names, ports) => {
+      const cluster = await memoryCluster(hosts(1));
+      const name = id === undefined ? type : `${type}.${id}`;
+      expect(await cluster.apply(spec(type, id, { host_pattern: "*" }, fields))).toEqual([
+        `Scheduled ${name} update...`,
+      ]);
+      const daemons = await cluster.daemons({ service_name: name });
+      expect(daemons.map((daemon) => daemon.daemon_name?.replace(/(?<=\.h1\.)[a-z]{6}$/, "xxxxxx"))).toEqual(names);
+      expect(await cluster.service(name)).toMatchObject({
+        service_type: type,
+        service_name: name,
+        status: {
+          size: names.length,
+          running: names.length,
+          created: expect.any(String),
+          last_refresh: expect.any(String),
+        },
+        events: [expect.stringMatching(new RegExp(`^\\S+Z service:${name} \\[INFO\\] "service was created"$`))],
+      });
+      expect((await cluster.service(name))?.status.ports).toEqual(ports);
+    },
+  );
 
   test("of type jaeger-tracing becomes the four of tracing, or fewer", async () => {
     const cluster = await memoryCluster(hosts(1));
     expect(await cluster.apply(spec("jaeger-tracing", undefined))).toEqual([
-      ["elasticsearch", "jaeger-agent", "jaeger-collector", "jaeger-query"].map((type) => `Scheduled ${type} update...`).join("\n"),
+      ["elasticsearch", "jaeger-agent", "jaeger-collector", "jaeger-query"]
+        .map((type) => `Scheduled ${type} update...`)
+        .join("\n"),
     ]);
     const other = await memoryCluster(hosts(1));
     await other.apply(spec("jaeger-tracing", undefined, {}, { es_nodes: "10.0.0.5:9200", without_query: true }));
@@ -86,8 +95,15 @@ describe("a service", () => {
   test("has a virtual address and ports that nfs can find", async () => {
     const cluster = await memoryCluster(hosts(2));
     const fields = { backend_service: "nfs.a", frontend_port: 2049, monitor_port: 9049, virtual_ip: "10.0.0.9/24" };
-    await cluster.apply(spec("nfs", "a", { hosts: ["h1:10.1.1.1"] }, { port: 12049 }), spec("ingress", "nfs.a", {}, fields));
-    expect((await cluster.service("ingress.nfs.a"))?.status).toMatchObject({ virtual_ip: "10.0.0.9/24", ports: [2049, 9049], size: 4 });
+    await cluster.apply(
+      spec("nfs", "a", { hosts: ["h1:10.1.1.1"] }, { port: 12049 }),
+      spec("ingress", "nfs.a", {}, fields),
+    );
+    expect((await cluster.service("ingress.nfs.a"))?.status).toMatchObject({
+      virtual_ip: "10.0.0.9/24",
+      ports: [2049, 9049],
+      size: 4,
+    });
     expect(await cluster.daemons({ daemon_type: "nfs" })).toMatchObject([
       { hostname: "h1", ip: "10.1.1.1", ports: [12049], rank: 0, service_name: "nfs.a" },
     ]);
@@ -97,7 +113,9 @@ describe("a service", () => {
     const cluster = await memoryCluster(hosts(1));
     await cluster.apply(spec("mds", "a"), spec("mds", "b"), spec("crash", undefined));
     const named = async (filter: object): Promise<string[]> =>
-      (await cluster.read<ServiceDescription[]>("describe_service", filter)).map((service) => service.service_name ?? "");
+      (await cluster.read<ServiceDescription[]>("describe_service", filter)).map(
+        (service) => service.service_name ?? "",
+      );
     expect(await named({ service_type: "mds" })).toEqual(["mds.a", "mds.b"]);
     expect(await named({ service_name: "mds.b" })).toEqual(["mds.b"]);
     expect(await named({ service_type: "nfs" })).toEqual([]);
@@ -109,7 +127,11 @@ describe("a service", () => {
       hosts: [{ hostname: "a" }],
       daemons: [{ daemon_type: "mds", daemon_id: "fs.a.qwerty", hostname: "a" }],
     });
-    expect(await cluster.service("mds.fs")).toMatchObject({ service_id: "fs", unmanaged: true, status: { size: 1, running: 1 } });
+    expect(await cluster.service("mds.fs")).toMatchObject({
+      service_id: "fs",
+      unmanaged: true,
+      status: { size: 1, running: 1 },
+    });
     await cluster.write("remove_service", { service_name: "mds.fs" });
     expect(await cluster.names()).toEqual([]);
   });
@@ -131,8 +153,17 @@ describe("a placement", () => {
     const cluster = await memoryCluster(hosts(3));
     await cluster.apply(spec("rgw", "s3", placement));
     const daemons = await cluster.daemons({ daemon_type: "rgw" });
-    expect(daemons.map(({ hostname }) => hostname).sort()).toEqual(expected);
+    expect(daemons.map(({ hostname = "" }) => hostname).toSorted()).toEqual(expected);
     expect(new Set(daemons.map(({ daemon_id }) => daemon_id)).size).toBe(daemons.length);
+  });
+
+  test("of every host waits for hosts where there is none", async () => {
+    const cluster = await memoryCluster();
+    await cluster.apply(spec("crash", undefined), spec("mds", "fs"));
+    expect(await cluster.service("crash")).toMatchObject({ placement: { host_pattern: "*" }, status: { size: 0 } });
+    expect(await cluster.service("mds.fs")).toMatchObject({ placement: { count: 2 }, status: { size: 0 } });
+    await cluster.write("add_host", { host_spec: { hostname: "h1" } });
+    expect(await cluster.names({ daemon_type: "crash" })).toEqual(["crash.h1 h1"]);
   });
 
   test("gives daemons that share a host different ports", async () => {
@@ -148,13 +179,48 @@ describe("a placement", () => {
   });
 
   test.each<[string, object, string, string]>([
-    ["on an unknown host", spec("mds", "fs", { hosts: ["h1", "h8", "h9"] }), "NotFoundError", "cannot place mds.fs on h8, h9: unknown hosts"],
-    ["by a label that no host has", spec("mds", "fs", { label: "x" }), "ValidationError", "cannot place mds.fs: no host matches label x"],
-    ["by a pattern that no host matches", spec("mds", "fs", { host_pattern: "z*" }), "ValidationError", "cannot place mds.fs: no host matches the host pattern"],
-    ["by a broken expression", spec("mds", "fs", { host_pattern: { pattern: "(", pattern_type: "regex" } }), "ValidationError", 'host_pattern "(" is not a regular expression'],
-    ["by hosts and a label", spec("mds", "fs", { hosts: ["h1"], label: "x" }), "ValidationError", "hosts and label exclude each other"],
-    ["by two counts", spec("mds", "fs", { count: 2, count_per_host: 2 }), "ValidationError", "count and count_per_host exclude each other"],
-    ["twice on a host, of a type that cannot", spec("prometheus", undefined, { host_pattern: "*", count_per_host: 2 }), "ValidationError", "cannot place more than one prometheus daemon on a host (count_per_host 2)"],
+    [
+      "on an unknown host",
+      spec("mds", "fs", { hosts: ["h1", "h8", "h9"] }),
+      "NotFoundError",
+      "cannot place mds.fs on h8, h9: unknown hosts",
+    ],
+    [
+      "by a label that no host has",
+      spec("mds", "fs", { label: "x" }),
+      "ValidationError",
+      "cannot place mds.fs: no host matches label x",
+    ],
+    [
+      "by a pattern that no host matches",
+      spec("mds", "fs", { host_pattern: "z*" }),
+      "ValidationError",
+      "cannot place mds.fs: no host matches the host pattern",
+    ],
+    [
+      "by a broken expression",
+      spec("mds", "fs", { host_pattern: { pattern: "(", pattern_type: "regex" } }),
+      "ValidationError",
+      'host_pattern "(" is not a regular expression',
+    ],
+    [
+      "by hosts and a label",
+      spec("mds", "fs", { hosts: ["h1"], label: "x" }),
+      "ValidationError",
+      "hosts and label exclude each other",
+    ],
+    [
+      "by two counts",
+      spec("mds", "fs", { count: 2, count_per_host: 2 }),
+      "ValidationError",
+      "count and count_per_host exclude each other",
+    ],
+    [
+      "twice on a host, of a type that cannot",
+      spec("prometheus", undefined, { host_pattern: "*", count_per_host: 2 }),
+      "ValidationError",
+      "cannot place more than one prometheus daemon on a host (count_per_host 2)",
+    ],
     ["without the id it needs", spec("agent", "x"), "ValidationError", "has no service_id (got x)"],
   ])("%s is refused and changes nothing", async (_what, wrong, type, message) => {
     const cluster = await memoryCluster(hosts(1));
@@ -231,16 +297,28 @@ describe("a dry run", () => {
 
   test("of hosts is refused by plan", async () => {
     const { read } = await memoryCluster();
-    expect(await read("plan", { spec: [{ service_type: "host", hostname: "h1" }] })).toEqual([{ error: "hosts cannot be previewed" }]);
+    expect(await read("plan", { spec: [{ service_type: "host", hostname: "h1" }] })).toEqual([
+      { error: "hosts cannot be previewed" },
+    ]);
   });
 
   test("of a wrong spec is refused as the real run would be", async () => {
     const { read } = await memoryCluster(hosts(1));
-    await expect(read("plan", { spec: [spec("mds", "fs", { hosts: ["h7"] })] })).rejects.toThrow("cannot place mds.fs on h7");
+    await expect(read("plan", { spec: [spec("mds", "fs", { hosts: ["h7"] })] })).rejects.toThrow(
+      "cannot place mds.fs on h7",
+    );
   });
 });
 
 describe("removing a service", () => {
+  test.each(["mon", "mgr"])("of type %s is refused", async (type) => {
+    const cluster = await memoryCluster(hosts(1));
+    await cluster.apply(spec(type, undefined));
+    await expect(cluster.write("remove_service", { service_name: type })).rejects.toThrow(
+      `service ${type} cannot be removed; 'ceph orch set-unmanaged ${type}' leaves its daemons alone`,
+    );
+  });
+
   test("takes its daemons with it", async () => {
     const cluster = await memoryCluster(hosts(2));
     await cluster.apply(spec("mds", "fs"), spec("mds", "other"));
@@ -267,7 +345,9 @@ describe("removing a service", () => {
   test("of OSDs leaves the OSDs, and only by force", async () => {
     const cluster = await memoryCluster(hosts(1, 1));
     await cluster.apply(spec("osd", "all", { host_pattern: "*" }, { data_devices: { all: true } }));
-    await expect(cluster.write("remove_service", { service_name: "osd.all" })).rejects.toThrow(/would remain[\s\S]*osd\.0 on host h1/);
+    await expect(cluster.write("remove_service", { service_name: "osd.all" })).rejects.toThrow(
+      /would remain[\s\S]*osd\.0 on host h1/,
+    );
     await cluster.write("remove_service", { service_name: "osd.all", force: true });
     expect(await cluster.names()).toEqual(["osd.0 h1"]);
     expect(await cluster.service("osd.all")).toMatchObject({ unmanaged: true, status: { size: 1 } });

@@ -8,7 +8,10 @@ test("tuned profiles are saved, listed and removed", async () => {
   expect(await write("apply_tuned_profiles", { specs: [PROFILE, { profile_name: "plain" }] })).toBe(
     "Saved tuned profile fast\nSaved tuned profile plain",
   );
-  expect(await read("tuned_profile_ls")).toEqual([PROFILE, { profile_name: "plain", placement: { host_pattern: "*" }, settings: {} }]);
+  expect(await read("tuned_profile_ls")).toEqual([
+    PROFILE,
+    { profile_name: "plain", placement: { host_pattern: "*" }, settings: {} },
+  ]);
   expect(await write("rm_tuned_profile", { profile_name: "fast" })).toBe("Removed tuned profile fast");
   expect(await read("tuned_profile_ls")).toMatchObject([{ profile_name: "plain" }]);
 });
@@ -36,9 +39,13 @@ test("the settings of a tuned profile are added and removed, one or several", as
   expect(await write("tuned_profile_rm_setting", on({ setting: "vm.swappiness" }))).toBe(
     "Removed setting vm.swappiness from tuned profile fast",
   );
-  expect(await write("tuned_profile_rm_settings", on({ settings: ["a", "b"] }))).toBe("Removed settings a, b from tuned profile fast");
+  expect(await write("tuned_profile_rm_settings", on({ settings: ["a", "b"] }))).toBe(
+    "Removed settings a, b from tuned profile fast",
+  );
   expect(await read("tuned_profile_ls")).toMatchObject([{ settings: { c: "3" } }]);
-  await expect(write("tuned_profile_rm_setting", on({ setting: "zz" }))).rejects.toThrow("tuned profile fast has no setting zz");
+  await expect(write("tuned_profile_rm_setting", on({ setting: "zz" }))).rejects.toThrow(
+    "tuned profile fast has no setting zz",
+  );
 });
 
 test.each([
@@ -57,5 +64,7 @@ test.each([
 
 test("a tuned profile without a name is refused", async () => {
   const { write } = await memoryCluster();
-  await expect(write("apply_tuned_profiles", { specs: [{ profile_name: " " }] })).rejects.toThrow("a tuned profile needs a profile_name");
+  await expect(write("apply_tuned_profiles", { specs: [{ profile_name: " " }] })).rejects.toThrow(
+    "a tuned profile needs a profile_name",
+  );
 });

@@ -1,17 +1,25 @@
 import { describe, expect, test } from "vitest";
-import { hosts, memoryCluster, type MemoryCluster, spec } from "./memory-cluster.ts";
+import { until } from "../orchestrator/harness.ts";
+import { hosts, type MemoryCluster, memoryCluster, spec } from "./memory-cluster.ts";
 
 const NEW = "quay.io/ceph/ceph:v21.0.1";
 
 /** Two hosts with five daemons of Ceph and one that is not. */
 function cluster(effective_ms = 0): Promise<MemoryCluster> {
-  const services = [spec("mon", undefined), spec("mgr", undefined, { count: 1 }), spec("crash", undefined), spec("prometheus", undefined)];
+  const services = [
+    spec("mon", undefined),
+    spec("mgr", undefined, { count: 1 }),
+    spec("crash", undefined),
+    spec("prometheus", undefined),
+  ];
   return memoryCluster(hosts(2, 0, { services, delays: { effective_ms } }));
 }
 
 async function versions(of: MemoryCluster): Promise<Record<string, string>> {
   const daemons = await of.daemons();
-  return Object.fromEntries(daemons.map((daemon) => [(daemon.daemon_name ?? "").replace(/\.[a-z]{6}$/, ""), daemon.version ?? ""]));
+  return Object.fromEntries(
+    daemons.map((daemon) => [(daemon.daemon_name ?? "").replace(/\.[a-z]{6}$/, ""), daemon.version ?? ""]),
+  );
 }
 
 describe("an upgrade", () => {
@@ -29,11 +37,13 @@ describe("an upgrade", () => {
     });
     expect(await upgraded.read("upgrade_status")).toEqual({ in_progress: false });
     await upgraded.apply(spec("mds", "fs", { count: 1 }));
-    expect(await upgraded.daemons({ daemon_type: "mds" })).toMatchObject([{ version: "21.0.1", container_image_name: NEW }]);
+    expect(await upgraded.daemons({ daemon_type: "mds" })).toMatchObject([
+      { version: "21.0.1", container_image_name: NEW },
+    ]);
   });
 
   test("tells how far it is, pauses, resumes and stops", async () => {
-    const upgrading = await cluster(60);
+    const upgrading = await cluster(600);
     const { operations } = await upgrading.start("upgrade_start", { image: NEW });
     expect(operations).toMatchObject([{ title: `Initiating upgrade to ${NEW}` }]);
     expect(await upgrading.read("upgrade_status")).toEqual({
@@ -48,7 +58,11 @@ describe("an upgrade", () => {
     expect(await upgrading.write("upgrade_pause")).toBe(`Paused upgrade to ${NEW}`);
     expect(await upgrading.read("upgrade_status")).toMatchObject({ is_paused: true, message: "Upgrade paused" });
     expect(await upgrading.write("upgrade_resume")).toBe(`Resumed upgrade to ${NEW}`);
-    await expect.poll(() => upgrading.read("upgrade_status")).toMatchObject({ services_complete: ["mgr"] });
+    await until(() => upgrading.heard.progress.length === 1, "a step was made");
+    expect(await upgrading.read("upgrade_status")).toMatchObject({
+      services_complete: ["mgr"],
+      progress: "1/5 daemons upgraded",
+    });
     expect(await upgrading.write("upgrade_stop")).toBe(`Stopped upgrade to ${NEW}`);
     expect(await upgrading.read("upgrade_status")).toEqual({ in_progress: false });
     await expect.poll(() => upgrading.heard.effective).toContain(operations[0]?.call);
@@ -83,8 +97,16 @@ describe("an upgrade", () => {
   test.each<[string, object, string]>([
     ["to nothing", {}, "an upgrade needs an image or a version"],
     ["to a version that is none", { version: "new" }, 'version "new" is not of the form X.Y.Z'],
-    ["of types and services", { version: "21.0.1", daemon_types: ["mgr"], services: ["mon"] }, "daemon_types and services exclude each other"],
-    ["of a type that has no image of Ceph", { version: "21.0.1", daemon_types: ["prometheus"] }, "prometheus cannot be upgraded"],
+    [
+      "of types and services",
+      { version: "21.0.1", daemon_types: ["mgr"], services: ["mon"] },
+      "daemon_types and services exclude each other",
+    ],
+    [
+      "of a type that has no image of Ceph",
+      { version: "21.0.1", daemon_types: ["prometheus"] },
+      "prometheus cannot be upgraded",
+    ],
     ["of an unknown service", { version: "21.0.1", services: ["mds.x"] }, "service mds.x does not exist"],
     ["of an unknown host", { version: "21.0.1", hosts: "h1,h8" }, "host h8 is not in the cluster"],
     ["of none", { version: "21.0.1", limit: 0 }, "limit 0 is below 1"],
@@ -129,7 +151,12 @@ describe("an upgrade", () => {
       bare_image: "ceph/ceph",
       versions: ["20.2.4"],
     });
-    expect(await read("upgrade_ls", { show_all_versions: true })).toMatchObject({ versions: expect.arrayContaining(["16.2.15"]) });
-    expect(await read("upgrade_ls", { tags: true, image: "my.reg/c/d" })).toMatchObject({ image: "my.reg/c/d", tags: expect.arrayContaining(["v20.2.4"]) });
+    expect(await read("upgrade_ls", { show_all_versions: true })).toMatchObject({
+      versions: expect.arrayContaining(["16.2.15"]),
+    });
+    expect(await read("upgrade_ls", { tags: true, image: "my.reg/c/d" })).toMatchObject({
+      image: "my.reg/c/d",
+      tags: expect.arrayContaining(["v20.2.4"]),
+    });
   });
 });

@@ -46,7 +46,7 @@ export interface AlertManagerSpec {
     /** Listen only on addresses within `networks`. Since Tentacle. */
     only_bind_port_on_networks?: boolean;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -58,26 +58,6 @@ export interface ArgumentSpec {
   argument: string;
   /** Split it at spaces into several arguments. A plain string in the same place is always split. */
   split?: boolean;
-}
-
-/** Which backend to run. */
-export interface BackendChoice {
-  /** A built-in name, an absolute path, or null: not set yet. */
-  name: string | null;
-  /** The backend's options, already parsed; null when there are none. */
-  options: Json;
-  /** Why the options are no JSON, or null. */
-  options_error: string | null;
-}
-
-/** What the bridge says about a call, beside Ceph's own params. */
-export interface CallContext {
-  /** Id of the call, the same again when a write is resumed. */
-  id: string;
-  /** Milliseconds from now that the caller will still wait. */
-  deadline_ms: number;
-  /** Progress token: the result may come in pages under it. */
-  partial?: string | number;
 }
 
 /** Hands the counters of the daemons on a host to Prometheus. */
@@ -132,8 +112,8 @@ export interface ClassicDeviceSelection {
   id_model?: string | null;
   /** Devices of this size: exact, or `LOW:HIGH`, `LOW:`, `:HIGH`. */
   size?: string | null;
-  /** true: spinning disks; false: flash. */
-  rotates?: boolean | null;
+  /** true or 1: spinning disks; false or 0: flash. */
+  rotates?: boolean | number | null;
   /** Take at most so many. */
   count?: number | null;
 }
@@ -214,16 +194,6 @@ export interface ClassicUpgradeStatusSpec {
   message?: string;
 }
 
-/** What a monitor command answered. */
-export interface CommandResult {
-  /** 0, or a negative error number. */
-  retval: number;
-  /** Standard output. */
-  stdout: string;
-  /** Standard error. */
-  stderr: string;
-}
-
 /** A file that is put into the containers of a service. */
 export interface CustomConfig {
   /** The text of the file. */
@@ -281,7 +251,7 @@ export interface CustomContainerSpec {
     /** Containers that run before this one. Since Tentacle. */
     init_containers?: InitContainerSpec[];
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -371,8 +341,8 @@ export interface Device {
   lvs?: { [key: string]: Json }[] | null;
   /** Vendor, model and serial number, as in `ceph device ls`. */
   device_id?: string | null;
-  /** What libstoragemgmt says about health, LEDs and transport. */
-  lsm_data?: {[key: string]: { [key: string]: Json }};
+  /** What libstoragemgmt says: `health`, `transport`, `mediaType`, `rpm`, and in `ledSupport` the state of the LEDs. Empty where it says nothing. */
+  lsm_data?: { [key: string]: Json };
   /** When the device was looked at. Ceph takes the present when it is left out. */
   created?: string | null;
   /** Computed from `sys_api.rotational` by Ceph; what a backend says here is not used. */
@@ -415,8 +385,8 @@ export interface DeviceSelection {
   vendor?: string;
   /** Devices of this size: exact (`10G`), or a range (`10G:40G`, `:10G`, `40G:`). */
   size?: string;
-  /** true: spinning disks; false: flash. */
-  rotational?: boolean;
+  /** true or 1: spinning disks; false or 0: flash. */
+  rotational?: boolean | number;
   /** Devices with this number of actuators. Since Reef. */
   actuators?: number;
   /** Take at most so many of those that match, on each host. 0: no limit. */
@@ -466,7 +436,7 @@ export interface DriveGroupSpec {
     /** OSDs that share a log device. */
     wal_slots?: number;
     /** Host name to the ids of destroyed OSDs that new ones on it take over. */
-    osd_id_claims?: { [key: string]: string[] };
+    osd_id_claims?: { [key: string]: (number | string)[] };
     /** Size of a database: bytes, or text with a unit. */
     block_db_size?: number | string;
     /** Size of a write-ahead log: bytes, or text with a unit. */
@@ -484,7 +454,7 @@ export interface DriveGroupSpec {
     /** Keep the key of the encryption in the TPM. Since Tentacle. */
     tpm2?: boolean;
     /** Ceph configuration options to set for the daemons, name to value. Since Reef. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -528,22 +498,10 @@ export interface GrafanaSpec {
     /** Anybody may look. True when left out. Since Reef. */
     anonymous_access?: boolean;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
-}
-
-/** One health check of the module. */
-export interface HealthCheck {
-  /** How bad it is. */
-  severity: "warning" | "error";
-  /** One line. */
-  summary: string;
-  /** A line for each case. */
-  detail: string[];
-  /** Number of cases. */
-  count?: number;
 }
 
 /** A pattern of host names that is not a shell pattern. */
@@ -569,7 +527,7 @@ export interface HostSpec {
   /** Where the host stands in the CRUSH tree, bucket type to bucket name. Used when the host is added. */
   location?: { [key: string]: string };
   /** How to reach the board management controller: `addr`, `port`, `username`, `password`. Since Reef. */
-  oob?: { [key: string]: string };
+  oob?: { [key: string]: string | number | boolean };
 }
 
 /** haproxy and keepalived before another service, with a floating address. */
@@ -639,7 +597,7 @@ export interface IngressSpec {
     /** Time between health checks: a number with s, m or h. Since Reef. */
     health_check_interval?: string;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -750,7 +708,7 @@ export interface IscsiServiceSpec {
     /** Private key of the certificate, PEM. */
     ssl_key?: string;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -777,7 +735,7 @@ export interface MDSSpec {
   /** What only this type of service has. */
   spec?: {
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -808,7 +766,7 @@ export interface MONSpec {
     /** CRUSH location of the monitor on each host, for stretch clusters: host name to `BUCKET=NAME` entries. Since Reef. */
     crush_locations?: { [key: string]: string[] };
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -869,18 +827,10 @@ export interface MgmtGatewaySpec {
     /** Floating address, for several gateways. */
     virtual_ip?: string;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
-}
-
-/** A running manager. */
-export interface MgrIdentity {
-  /** Name of the manager. */
-  name: string;
-  /** Global id of the manager's session, or null before it is active. */
-  gid: number | null;
 }
 
 /** A host for a monitor with the network it listens on. */
@@ -918,7 +868,7 @@ export interface MonitoringSpec {
     /** Further addresses Prometheus collects from. Since Reef. */
     targets?: string[];
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -955,13 +905,13 @@ export interface NFSServiceSpec {
     /** Hand on the addresses of clients from the ingress with the PROXY protocol. Since Reef. */
     enable_haproxy_protocol?: boolean;
     /** Content of idmapd.conf, section to setting to value. Since Reef. */
-    idmap_conf?: {[key: string]: { [key: string]: string }};
+    idmap_conf?: {[key: string]: { [key: string]: string | number | boolean }};
     /** Port of the metrics. Since Tentacle. */
     monitoring_port?: number;
     /** Serve NFS version 3 too. Since Tentacle. */
     enable_nfsv3?: boolean;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1174,7 +1124,7 @@ export interface NvmeofServiceSpec {
     /** Directory of the keys and certificates of key servers. Since Tentacle. */
     kmip_cert_dir?: string;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1223,18 +1173,10 @@ export interface OAuth2ProxySpec {
     /** Domains to which a login may lead back. */
     allowlist_domains?: string[];
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
-}
-
-/** A write from persistent to effective. */
-export interface Operation {
-  /** Id of the operation: that of its call, or `ID.N` for the Nth write of an `apply`. */
-  call: string;
-  /** What it does, in one line. */
-  title: string;
 }
 
 /** Something important that happened to a service or daemon, as one line: time, `service:` or `daemon:` and its name, level, text in quotes. Shown by `ceph orch ls` and `ceph orch ps` with `--format yaml`. */
@@ -1310,12 +1252,6 @@ export interface OsdRemovalStatus {
   process_started_at?: string | null;
 }
 
-/** The answer to a read whose result was sent in pages before. */
-export interface PagesAnswer {
-  /** Number of pages that were sent. */
-  pages: number;
-}
-
 /** On which hosts, and how many, the daemons of a service run. Empty: wherever the orchestrator likes. */
 export interface PlacementSpec {
   /** Hosts that carry this label. Not together with `hosts`. */
@@ -1355,7 +1291,7 @@ export interface PlainServiceSpec {
     /** Further addresses Prometheus collects from. Since Reef. */
     targets?: string[];
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1412,7 +1348,7 @@ export interface PrometheusSpec {
     /** Further addresses Prometheus collects from. Since Reef. */
     targets?: string[];
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1469,7 +1405,7 @@ export interface RGWSpec {
     /** Host names the zone group answers to. Since Tentacle. */
     zonegroup_hostnames?: string[];
     /** Attributes of the data pool that is made with the realm: `type`, `k`, `m`, … Since Tentacle. */
-    data_pool_attributes?: { [key: string]: string };
+    data_pool_attributes?: { [key: string]: string | number | boolean };
     /** Count operations by user. Since Tentacle. */
     rgw_user_counters_cache?: boolean;
     /** Users that are counted at a time. Since Tentacle. */
@@ -1487,7 +1423,7 @@ export interface RGWSpec {
     /** Seconds a gateway may finish requests when it is told to stop. Since Tentacle. */
     rgw_exit_timeout_secs?: number;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1580,7 +1516,7 @@ export interface SMBSpec {
     /** Authority that signs the clients of the remote control server, PEM or where it stands. */
     remote_control_ca_cert?: string;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1721,16 +1657,6 @@ export type ServiceSpec =
   | SMBSpec
   | DriveGroupSpec;
 
-/** A classic call that has ended: with a result or an error. */
-export interface SettledCall {
-  /** Id of the call. */
-  call: string;
-  /** Result of a read, or a write's answer with its operations. */
-  result?: Json;
-  /** Why it failed. */
-  error?: WireError;
-}
-
 /** A group of daemons without local storage: mds, rgw, nfs, iscsi. */
 export interface StatelessServiceSpec {
   /** Where they run. */
@@ -1768,7 +1694,7 @@ export interface TracingSpec {
     /** Deploy no query service. */
     without_query?: boolean;
     /** Ceph configuration options to set for the daemons, name to value. */
-    config?: { [key: string]: string };
+    config?: { [key: string]: string | number | boolean };
     /** A dry run: nothing may be changed for this spec. Ceph calls `apply` with it before `plan`. */
     preview_only?: boolean;
   };
@@ -1781,7 +1707,7 @@ export interface TunedProfileSpec {
   /** Hosts it applies to. All when left out. */
   placement?: PlacementSpec;
   /** Setting to value. */
-  settings?: { [key: string]: string };
+  settings?: { [key: string]: string | number | boolean };
 }
 
 /** Which versions an upgrade could go to. */
@@ -1821,36 +1747,6 @@ export interface UpgradeStatusSpec {
   message?: string;
   /** The upgrade was paused. Since Reef. */
   is_paused?: boolean;
-}
-
-/** An error on the wire. */
-export interface WireError {
-  /** JSON-RPC error code. */
-  code: number;
-  /** What failed, where, the value, and what to do. */
-  message: string;
-  /** What the other side needs to raise the right exception. */
-  data: WireErrorData;
-}
-
-/** What kind of error it is. */
-export interface WireErrorData {
-  /** Name of the error in the error table. */
-  type: string;
-  /** Error number that the command should end with. */
-  errno?: number;
-  /** Where to look in the manager's log. */
-  log_id?: string;
-  /** The field that is wrong. */
-  field?: string;
-}
-
-/** The answer to a write: it is persistent. */
-export interface WriteAnswer {
-  /** The method's result. */
-  value: Json;
-  /** The writes whose second stage still runs; each ends with `bridge/effective` or `bridge/failed`. */
-  operations: Operation[];
 }
 
 /** A write that was submitted. First it becomes persistent: the orchestrator has it and would finish it even if the manager died. Then it becomes effective: it has really happened. */

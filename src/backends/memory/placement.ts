@@ -1,0 +1,121 @@
+/** Which hosts a placement names, and on which of them how many daemons go. */
+import { NotFoundError, type PlacementSpec, ValidationError } from "../../index.ts";
+import type { Cluster, Host } from "./cluster.ts";
+import { type AnySpec, serviceName, serviceType } from "./service-types.ts";
+
+/** On such a host nothing is scheduled: `ceph orch host drain` puts it on. */
+export const NO_SCHEDULE = "_no_schedule";
+export const NO_CONF_KEYRING = "_no_conf_keyring";
+
+/** `host:network=name`, the last two optional. */
+export interface PlacedHost {
+  readonly hostname: string;
+  readonly network: string;
+  readonly name: string;
+}
+
+export function placedHost(text: string): PlacedHost {
+  const [, hostname = "", network = "", name = ""] = /^([^:=]*)(?::([^=]*))?(?:=(.*))?$/.exec(text) ?? [];
+  return { hostname, network, name };
+}
+
+/** The names of the hosts that a placement means, in its order; all of them where it only counts. */
+export function matchingHosts(placement: PlacementSpec, hosts: Iterable<Host>): string[] {
+  const all = [...hosts];
+  if (placement.hosts !== undefined && placement.hosts.length > 0) {
+    const known = new Set(all.map(({ hostname }) => hostname));
+    return placement.hosts.map((text) => placedHost(text).hostname).filter((hostname) => known.has(hostname));
+  }
+  const { label, host_pattern: pattern } = placement;
+  const matches = hostMatcher(pattern);
+  return all
+    .filter(({ labels }) => label === undefined || labels.includes(label))
+    .map(({ hostname }) => hostname)
+    .filter(matches);
+}
+
+function patternText({ host_pattern: pattern }: PlacementSpec): string | undefined {
+  return typeof pattern === "object" ? pattern.pattern : pattern;
+}
+
+function hostMatcher(pattern: PlacementSpec["host_pattern"]): (hostname: string) => boolean {
+  if (pattern === undefined || pattern === "") return () => true;
+  if (typeof pattern === "string") return (hostname) => glob(pattern).test(hostname);
+  if (pattern.pattern_type !== "regex") return (hostname) => glob(pattern.pattern).test(hostname);
+  const expression = regularExpression(pattern.pattern);
+  return (hostname) => expression.test(hostname);
+}
+
+/** Anchored at the start only, as Python's `re.match`. */
+function regularExpression(pattern: string): RegExp {
+  try {
+    return new RegExp(`^(?:${pattern})`);
+  } catch (error) {
+    throw new ValidationError(`host_pattern ${JSON.stringify(pattern)} is not a regular expression`, { cause: error });
+  }
+}
+
+/** A shell pattern as Python's `fnmatch` reads it. */
+function glob(pattern: string): RegExp {
+  const source = pattern.replace(
+    /\[(!?)([^\]]+)\]|[\s\S]/g,
+    (part: string, not: string | undefined, set: string | undefined) => {
+      if (set !== undefined) return `[${not === "!" ? "^" : ""}${set.replace(/[\\^]/g, "\\$&")}]`;
+      if (part === "*") return "[\\s\\S]*";
+      return part === "?" ? "[\\s\\S]" : part.replace(/[.+^${}()|[\]\\]/g, "\\$&");
+    },
+  );
+  return new RegExp(`^${source}$`);
+}
+
+/** The placement in force: the spec's own, or its type's usual one. */
+export function placementOf(spec: AnySpec): PlacementSpec {
+  const { placement } = spec;
+  if (placement !== undefined && Object.keys(placement).length > 0) return placement;
+  return serviceType(spec.service_type)?.placement ?? {};
+}
+
+/** A placement that names hosts, a label or a pattern has to find some. */
+export function checkPlacement(spec: AnySpec, cluster: Cluster): void {
+  const placement = spec.placement ?? {};
+  const name = serviceName(spec);
+  const unknown = (placement.hosts ?? [])
+    .map((text) => placedHost(text).hostname)
+    .filter((host) => !cluster.hosts.has(host));
+  if (unknown.length > 0) throw new NotFoundError(`cannot place ${name} on ${unknown.join(", ")}: unknown hosts`);
+  if ((placement.hosts?.length ?? 0) > 0 && placement.label !== undefined) {
+    throw new ValidationError(`cannot place ${name}: hosts and label exclude each other`);
+  }
+  if (placement.count !== undefined && placement.count_per_host !== undefined) {
+    throw new ValidationError(`cannot place ${name}: count and count_per_host exclude each other`);
+  }
+  if ((placement.count_per_host ?? 1) > 1 && serviceType(spec.service_type)?.colocated !== true) {
+    throw new ValidationError(
+      `cannot place more than one ${spec.service_type} daemon on a host (count_per_host ${placement.count_per_host})`,
+    );
+  }
+  // Every host may be none yet.
+  const named = placement.label !== undefined || !["*", undefined].includes(patternText(placement));
+  if (named && matchingHosts(placement, cluster.hosts.values()).length === 0) {
+    const wanted = placement.label === undefined ? "the host pattern" : `label ${placement.label}`;
+    throw new ValidationError(`cannot place ${name}: no host matches ${wanted}`);
+  }
+}
+
+/** The hosts of a service's daemons, one entry a daemon. Hosts that run some already come first, so that nothing moves without need. */
+export function wantedHosts(spec: AnySpec, cluster: Cluster, running: ReadonlyMap<string, number>): string[] {
+  const placement = placementOf(spec);
+  const open = [...cluster.hosts.values()].filter(({ labels }) => !labels.includes(NO_SCHEDULE));
+  const hosts = matchingHosts(placement, open);
+  const { count, count_per_host: perHost = 1 } = placement;
+  if (count === undefined) return rounds(hosts, perHost, running);
+  const colocated = serviceType(spec.service_type)?.colocated === true;
+  return rounds(hosts, colocated ? Math.ceil(count / Math.max(1, hosts.length)) : 1, running).slice(0, count);
+}
+
+function rounds(hosts: readonly string[], count: number, running: ReadonlyMap<string, number>): string[] {
+  return Array.from({ length: count }, (_, round) => {
+    const has = (host: string): boolean => (running.get(host) ?? 0) > round;
+    return [...hosts.filter(has), ...hosts.filter((host) => !has(host))];
+  }).flat();
+}

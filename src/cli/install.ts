@@ -1,0 +1,167 @@
+/** `orchbridge install`: puts the module folder made by the build into a manager's module folder. */
+
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  constants,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { nodeProblem } from "../main/node-version.ts";
+import { ownFolder } from "../main/own-files.ts";
+import { VERSION } from "../main/version.ts";
+import { CommandError } from "./errors.ts";
+
+const moduleName = "orchbridge";
+
+export interface InstallOptions {
+  readonly mgrDir: string;
+  readonly node: string | undefined;
+}
+
+/** Installs or replaces the module; gives the text that says what to do next. */
+export function install({ mgrDir, node }: InstallOptions, source: string = builtModule()): string {
+  const folder = checkedMgrDir(mgrDir);
+  const nodeVersion = node === undefined ? undefined : checkedNode(node);
+  const target = join(folder, moduleName);
+  const former = formerVersion(target);
+  removeLeftovers(folder);
+  const fresh = join(folder, `.${moduleName}-new-${process.pid}`);
+  try {
+    copyModule(source, fresh);
+    if (node !== undefined) copyNode(node, fresh);
+    replace(target, fresh, join(folder, `.${moduleName}-old-${process.pid}`));
+  } catch (cause) {
+    rmSync(fresh, { recursive: true, force: true });
+    throw new CommandError(`${target} was not written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  return nextSteps({ target, former, nodeVersion });
+}
+
+function checkedMgrDir(mgrDir: string): string {
+  const folder = resolve(mgrDir);
+  if (!existsSync(folder)) throw new CommandError(`--mgr-dir ${mgrDir}: there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr`);
+  if (!statSync(folder).isDirectory()) throw new CommandError(`--mgr-dir ${mgrDir}: not a folder`);
+  // In the folder of another root it may be a link that holds only in there.
+  if (lstatSync(join(folder, "mgr_module.py"), { throwIfNoEntry: false }) === undefined) {
+    throw new CommandError(`--mgr-dir ${mgrDir}: not a Ceph manager's module folder (it has no mgr_module.py); on packaged Ceph it is /usr/share/ceph/mgr`);
+  }
+  return folder;
+}
+
+/** dist/module, from dist (built) or src (unbuilt). */
+function builtModule(): string {
+  const candidates = [new URL("module/", ownFolder), new URL("../dist/module/", ownFolder)].map((url) => fileURLToPath(url));
+  const found = candidates.find((path) => existsSync(join(path, "manifest.json")));
+  if (found === undefined) throw new CommandError(`the module is not built: run npm run build (looked in ${candidates.join(" and ")})`);
+  return found;
+}
+
+function checkedNode(path: string): string {
+  if (!existsSync(path) || !statSync(path).isFile()) throw new CommandError(`--node ${path}: not a file; give the path of a node binary`);
+  const { stdout, error } = spawnSync(resolve(path), ["--version"], { encoding: "utf8", timeout: 10_000 });
+  const version = /^v(\d+\.\d+\.\d+)/.exec(stdout ?? "")?.[1];
+  if (version === undefined) throw new CommandError(`--node ${path}: does not run as Node${error === undefined ? "" : ` (${error.message})`}`);
+  if (nodeProblem(version) !== undefined) throw new CommandError(`--node ${path}: is Node ${version}; 22.18 or later is needed`);
+  return version;
+}
+
+/** The version of ours that is there; undefined when nothing is. Anything else is somebody else's and stays. */
+function formerVersion(target: string): string | undefined {
+  const stat = lstatSync(target, { throwIfNoEntry: false });
+  if (stat === undefined) return undefined;
+  if (stat.isSymbolicLink()) throw new CommandError(`${target} is a link, which install does not replace: remove it first`);
+  const version = stat.isDirectory() ? manifestVersion(join(target, "manifest.json")) : undefined;
+  if (version === undefined) throw new CommandError(`${target} exists and was not made by orchbridge install: move it away first`);
+  return version;
+}
+
+function manifestVersion(file: string): string | undefined {
+  if (!existsSync(file)) return undefined;
+  try {
+    const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
+    if (typeof manifest !== "object" || manifest === null || !("name" in manifest) || manifest.name !== moduleName) return undefined;
+    return "version" in manifest ? String(manifest.version) : undefined;
+  } catch {
+    return undefined; // not JSON, so not our manifest
+  }
+}
+
+/** What an install that was killed left behind. */
+function removeLeftovers(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const pid = /^\.orchbridge-(?:new|old)-(\d+)$/.exec(name)?.[1];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+}
+
+/** The mgr runs as another user, so everybody may read, whatever the umask was at the build or is now. */
+function copyModule(source: string, fresh: string): void {
+  cpSync(source, fresh, { recursive: true, dereference: true });
+  chmodSync(fresh, 0o755);
+  for (const entry of readdirSync(fresh, { recursive: true, withFileTypes: true })) {
+    const program = entry.isDirectory() || entry.name.endsWith(".sh");
+    chmodSync(join(entry.parentPath, entry.name), program ? 0o755 : 0o644);
+  }
+}
+
+function copyNode(path: string, fresh: string): void {
+  const folder = join(fresh, "bin");
+  mkdirSync(folder, { mode: 0o755 });
+  chmodSync(folder, 0o755);
+  copyFileSync(realpathSync(path), join(folder, "node"), constants.COPYFILE_FICLONE);
+  chmodSync(join(folder, "node"), 0o755);
+}
+
+/** A rename cannot replace a folder that has files, so the former one steps aside; it comes back if the new one cannot take its place. */
+function replace(target: string, fresh: string, aside: string): void {
+  const hadFormer = existsSync(target);
+  if (hadFormer) renameSync(target, aside);
+  try {
+    renameSync(fresh, target);
+  } catch (error) {
+    if (hadFormer) renameSync(aside, target);
+    throw error;
+  }
+  rmSync(aside, { recursive: true, force: true });
+}
+
+interface Installed {
+  readonly target: string;
+  readonly former: string | undefined;
+  readonly nodeVersion: string | undefined;
+}
+
+function nextSteps({ target, former, nodeVersion }: Installed): string {
+  const done = former === undefined ? `orchbridge ${VERSION} is in ${target}` : `orchbridge ${VERSION} replaces ${former} in ${target}`;
+  const node =
+    nodeVersion === undefined
+      ? "It runs the Node (22.18 or later) that it finds on the mgr's PATH, or mgr/orchbridge/node_path; --node installs one with it."
+      : `It brings its own Node ${nodeVersion}.`;
+  return `${done}.
+${node}
+
+Next:
+  1. Do the same on every other host that runs a ceph-mgr.
+  2. Restart each mgr${former === undefined ? ", or run:" : ": a running one keeps the code it started with. If it was not enabled yet:"}
+       ceph mgr module enable orchbridge --force
+     (a running mgr does not know a new module nor its options, hence --force)
+  3. Choose a backend, built in or your own, and its options:
+       ceph config set mgr mgr/orchbridge/backend NAME|/PATH/TO/BACKEND.ts
+       ceph config set mgr mgr/orchbridge/backend_options '{"KEY": VALUE}'
+  4. Make it the orchestrator of the cluster:
+       ceph orchbridge activate
+       ceph orch status
+`;
+}

@@ -1,0 +1,124 @@
+import { execFileSync } from "node:child_process";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CommandError } from "../../src/cli/errors.ts";
+import { install } from "../../src/cli/install.ts";
+import { builtModule } from "../main/built-module.ts";
+import { Child, root } from "../main/child.ts";
+
+const built = builtModule();
+let parent = "";
+let mgrDir = "";
+
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), "orchbridge-install-"));
+  mgrDir = join(parent, "mgr");
+  mkdirSync(join(mgrDir, "orchestrator"), { recursive: true });
+  writeFileSync(join(mgrDir, "mgr_module.py"), "");
+});
+
+afterEach(() => rmSync(parent, { recursive: true, force: true }));
+
+function installed(options: { node?: string; mgrDir?: string } = {}): string {
+  return install({ mgrDir: options.mgrDir ?? mgrDir, node: options.node }, built.folder);
+}
+
+function modes(folder: string): Set<string> {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return new Set(entries.map((entry) => `${entry.isDirectory() ? "folder" : "file"} ${(statSync(join(entry.parentPath, entry.name)).mode & 0o7777).toString(8)}`));
+}
+
+describe("orchbridge install", () => {
+  it("writes a complete module that a mgr of another user can read, and says what is next", () => {
+    const umask = process.umask(0o077);
+    const text = installed();
+    process.umask(umask);
+    const target = join(mgrDir, "orchbridge");
+    expect(text).toContain(`is in ${target}`);
+    for (const step of ["every other host", "Restart each mgr", "ceph mgr module enable orchbridge --force", "mgr/orchbridge/backend", "ceph orchbridge activate"]) {
+      expect(text).toContain(step);
+    }
+    expect(statSync(target).mode & 0o7777).toBe(0o755);
+    expect(modes(target)).toEqual(new Set(["folder 755", "file 644", "file 755"]));
+    expect(statSync(join(target, "launcher.sh")).mode & 0o111).toBe(0o111);
+    expect(readdirSync(mgrDir).sort()).toEqual(["mgr_module.py", "orchbridge", "orchestrator"]);
+  });
+
+  it("brings a Node binary that runs the module", async () => {
+    expect(installed({ node: process.execPath })).toContain(`It brings its own Node ${process.versions.node}`);
+    const target = join(mgrDir, "orchbridge");
+    const node = join(target, "bin/node");
+    expect(statSync(node).mode & 0o7777).toBe(0o755);
+    const child = new Child([node, join(target, "js/main.mjs"), "serve", "--stdio"]);
+    expect((await child.initialize({ name: "memory" })).error).toBeUndefined();
+    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true));
+  });
+
+  it("takes a folder of links for a manager's, as clusters in a folder have it", () => {
+    const links = join(parent, "links");
+    mkdirSync(links);
+    for (const name of readdirSync(mgrDir)) symlinkSync(join(mgrDir, name), join(links, name));
+    installed({ mgrDir: links });
+    expect(existsSync(join(links, "orchbridge/manifest.json"))).toBe(true);
+    expect(existsSync(join(mgrDir, "orchbridge"))).toBe(false);
+  });
+
+  it("replaces its own former version as a whole", () => {
+    installed();
+    const target = join(mgrDir, "orchbridge");
+    writeFileSync(join(target, "manifest.json"), '{"name":"orchbridge","version":"0.0.1"}');
+    writeFileSync(join(target, "old.py"), "");
+    expect(installed()).toMatch(/orchbridge \S+ replaces 0\.0\.1 in /);
+    expect(existsSync(join(target, "old.py"))).toBe(false);
+    expect(readdirSync(mgrDir).sort()).toEqual(["mgr_module.py", "orchbridge", "orchestrator"]);
+  });
+
+  it("leaves the former version when the new one cannot be written", () => {
+    installed();
+    const before = readdirSync(join(mgrDir, "orchbridge"), { recursive: true }).sort();
+    const broken = join(parent, "broken");
+    expect(() => install({ mgrDir, node: undefined }, broken)).toThrow(CommandError);
+    expect(readdirSync(join(mgrDir, "orchbridge"), { recursive: true }).sort()).toEqual(before);
+    expect(readdirSync(mgrDir)).toHaveLength(3);
+  });
+
+  it("clears away what a killed install left, and nothing else", () => {
+    const gone = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
+    for (const name of [`.orchbridge-new-${gone}`, `.orchbridge-old-${gone}`, `.orchbridge-new-${process.ppid}`, ".other"]) mkdirSync(join(mgrDir, name));
+    installed();
+    expect(readdirSync(mgrDir).filter((name) => name.startsWith(".")).sort()).toEqual([`.orchbridge-new-${process.ppid}`, ".other"]);
+  });
+
+  it.each<[string, () => void, string]>([
+    ["a folder that is not there", () => rmSync(mgrDir, { recursive: true }), "there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr"],
+    ["a file", () => (rmSync(mgrDir, { recursive: true }), writeFileSync(mgrDir, "")), "not a folder"],
+    ["another folder", () => rmSync(join(mgrDir, "mgr_module.py")), "not a Ceph manager's module folder (it has no mgr_module.py)"],
+    ["a module of another origin", () => mkdirSync(join(mgrDir, "orchbridge")), "was not made by orchbridge install: move it away first"],
+    ["a module with a foreign manifest", () => (mkdirSync(join(mgrDir, "orchbridge")), writeFileSync(join(mgrDir, "orchbridge/manifest.json"), '{"name":"other"}')), "was not made by orchbridge install"],
+    ["a link", () => symlinkSync(root, join(mgrDir, "orchbridge")), "is a link, which install does not replace"],
+  ])("refuses %s, changing nothing", (_what, make, message) => {
+    make();
+    expect(() => installed()).toThrow(message);
+    expect(() => installed()).toThrow(CommandError);
+    expect(existsSync(join(mgrDir, "orchbridge/module.py"))).toBe(false);
+  });
+
+  it("refuses a --node that is not Node or too old", () => {
+    const fake = join(parent, "node");
+    expect(() => installed({ node: fake })).toThrow(`--node ${fake}: not a file`);
+    expect(() => installed({ node: parent })).toThrow("not a file");
+    writeFileSync(fake, "#!/bin/sh\necho v20.11.1\n");
+    expect(() => installed({ node: fake })).toThrow(`--node ${fake}: does not run as Node`);
+    chmodSync(fake, 0o755);
+    expect(() => installed({ node: fake })).toThrow(`--node ${fake}: is Node 20.11.1; 22.18 or later is needed`);
+    expect(existsSync(join(mgrDir, "orchbridge"))).toBe(false);
+  });
+
+  it("installs a manifest with the version of the package", () => {
+    installed();
+    const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+    expect(JSON.parse(readFileSync(join(mgrDir, "orchbridge/manifest.json"), "utf8"))).toMatchObject({ name: "orchbridge", version });
+  });
+});
