@@ -1,12 +1,12 @@
 /**
  * `npm run build`: makes dist/ (JavaScript and types for npm) and in it dist/module/, the folder that `orchbridge install`
  * copies into a manager: the shim, and everything of the Node side in a few bundled files without node_modules.
- * `--module` makes only the latter, without type checks.
+ * `--module=DIR` makes only the latter, in another folder and without type checks, for tests.
  */
 
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, globSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, parse } from "node:path";
+import { join, parse, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, type Metafile } from "esbuild";
 import { VERSION } from "../src/main/version.ts";
@@ -14,20 +14,30 @@ import { SCHEMA_HASH } from "../src/orchestrator/generated/methods.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = join(root, "dist");
+const onlyModule = /^--module=(.+)$/.exec(process.argv[2] ?? "")?.[1];
+const target = onlyModule === undefined ? join(dist, "module") : resolve(onlyModule);
 /** Made under another name first: a test or a manager may be reading the one before. */
-const moduleFolder = join(dist, `module-${process.pid}`);
+const moduleFolder = `${target}-${process.pid}`;
 
-if (!process.argv.includes("--module")) {
-  rmSync(dist, { recursive: true, force: true });
-  execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
-}
+if (onlyModule === undefined) compile();
 copyShim();
 const { metafile } = await bundle();
 writeFileSync(join(moduleFolder, "js", "LICENSES.txt"), licenses(metafile));
 writeManifest();
-rmSync(join(dist, "module"), { recursive: true, force: true });
-renameSync(moduleFolder, join(dist, "module"));
+rmSync(target, { recursive: true, force: true });
+renameSync(moduleFolder, target);
 report(metafile);
+
+function compile(): void {
+  for (const name of existsSync(dist) ? readdirSync(dist) : []) {
+    if (name !== "module") rmSync(join(dist, name), { recursive: true });
+  }
+  try {
+    execFileSync("tsc", ["-p", "tsconfig.build.json"], { cwd: root, stdio: "inherit" });
+  } catch {
+    process.exit(1); // tsc said why
+  }
+}
 
 function copyShim(): void {
   cpSync(join(root, "python-shim/orchbridge"), moduleFolder, {
@@ -102,5 +112,5 @@ function writeManifest(): void {
 
 function report({ outputs }: Metafile): void {
   const bytes = Object.values(outputs).reduce((sum, output) => sum + output.bytes, 0);
-  console.log(`dist/module: ${Object.keys(outputs).length} JavaScript files, ${Math.round(bytes / 1024)} KiB`);
+  console.log(`${target}: ${Object.keys(outputs).length} JavaScript files, ${Math.round(bytes / 1024)} KiB`);
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { describe, expect, test } from "vitest";
 
@@ -25,7 +25,7 @@ const JOINING = ["src/main.ts", "src/main", "src/cli"];
 const BACKEND: Layer = { parts: [API, "src/agent/client.ts"], packages: ["orchbridge", "zod"] };
 
 /** Modules that only exist inside a mgr. */
-const MGR_MODULES = ["mgr_module", "mgr_util", "orchestrator", "ceph", "rados", "yaml"];
+const MGR_MODULES = ["ceph_module", "mgr_module", "mgr_util", "orchestrator", "ceph", "rados", "yaml"];
 
 const tracked = execFileSync(
   "git",
@@ -36,7 +36,7 @@ const tracked = execFileSync(
   },
 )
   .split("\n")
-  .filter((file) => file !== "");
+  .filter((file) => file !== "" && existsSync(join(root, file)));
 
 const sources = tracked.filter((file) => file.startsWith("src/") && file.endsWith(".ts"));
 

@@ -7,7 +7,8 @@ set -eu
 root=$1 suite=$2 mirror=$3 keyring=$4 marker=$5 text=$6 proxy=$7
 shift 7
 new=$root.new
-export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+PATH="$PATH:/usr/sbin:/sbin"
+export PATH LC_ALL=C DEBIAN_FRONTEND=noninteractive
 if [ -n "$proxy" ]; then export http_proxy="$proxy" https_proxy="$proxy"; fi
 
 inside() { chroot "$new" /usr/bin/env -i PATH="$PATH" LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"; }

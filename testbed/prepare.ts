@@ -70,7 +70,7 @@ const lockOf = (release: Release): string => join(cacheDir(), `${release}.lock`)
 const logOf = (release: Release): string => join(cacheDir(), `${release}.prepare.log`);
 
 async function haveDebootstrap(say: Progress): Promise<void> {
-  const { code } = await run("sh", ["-c", "command -v debootstrap"]);
+  const { code } = await run("sh", ["-c", "PATH=$PATH:/usr/sbin:/sbin command -v debootstrap"]);
   if (code === 0 && existsSync(KEYRING)) return;
   say("installing debootstrap on this machine");
   const apt = ["-q", "-y", "-o", "DPkg::Lock::Timeout=300"];

@@ -45,12 +45,9 @@ def deactivate(mgr: Any) -> Answer:
     present = chosen(mgr)
     if present != NAME:
         return 0, f"{NAME} is not the orchestrator ({present or 'there is none'}); nothing was changed", ""
-    if MODERN:
-        how = f"config rm mgr {_OPTION}"
-        retval, _, stderr = mgr.mon_command({"prefix": "config rm", "who": "mgr", "name": _OPTION})
-    else:
-        how = "orchestrator set backend ''"
-        retval, _, stderr = mgr.remote(_CHOOSER, "_set_backend", "")
+    # Ceph's own way. Plain `config rm` would not reach a running manager: it is told of new values, not of removed ones.
+    how = f"{'orch' if MODERN else 'orchestrator'} set backend ''"
+    retval, _, stderr = mgr.remote(_CHOOSER, "_set_backend", "")
     if retval != 0:
         return int(retval), "", f"{how} failed: {stderr}"
     took = _until(lambda: chosen(mgr) != NAME)

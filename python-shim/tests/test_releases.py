@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import unittest
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, Optional
 
 from .peer import HERE, NODE
@@ -71,13 +72,20 @@ def run_checks(release: str) -> Dict[str, Any]:
 
 
 class Releases(unittest.TestCase):
-    """One test a release; each check that fails is named."""
+    """One test a release; each check that fails is named. The releases are checked side by side."""
+
+    reports: Dict[str, "Future[Dict[str, Any]]"] = {}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        pool = ThreadPoolExecutor(len(RELEASES))
+        cls.reports = {release: pool.submit(run_checks, release) for release in RELEASES if not missing(release)}
+        pool.shutdown(wait=False)
 
     def check(self, release: str) -> None:
-        reason = missing(release)
-        if reason is not None:
-            self.skipTest(reason)
-        report = run_checks(release)
+        if release not in self.reports:
+            self.skipTest(missing(release) or "")
+        report = self.reports[release].result()
         for failure in report["failed"]:
             with self.subTest(failure["name"]):
                 self.fail(failure["trace"])

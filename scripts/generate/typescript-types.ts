@@ -9,7 +9,10 @@ const HEADER =
 /** src/orchestrator/generated/types.ts */
 export async function generateTypes(model: Model): Promise<string> {
   const parts: string[] = [];
-  for (const [name, type] of model.types) parts.push(await declaration(name, type));
+  for (const [name, type] of model.types) {
+    // What only the bridge itself sends is no part of the public API.
+    if (type["x-interface"] !== "bridge") parts.push(await declaration(name, type));
+  }
   return `${HEADER}\nimport type { Json } from "../ports.ts";\n\n${parts.join("\n")}`;
 }
 

@@ -57,8 +57,9 @@ export function clusterWithModule(wish: ModuleWish): () => ClusterWithModule {
     if (reason === null) cluster = await upWithModule(wish);
   });
   afterAll(async () => {
+    if (cluster === undefined) return;
     // Whatever the mgr started ends with it, or the life line is broken.
-    expect(await cluster?.down()).toEqual(reason === null ? [] : undefined);
+    expect(await cluster.down()).toEqual([]);
   });
   return () => {
     if (cluster === undefined) throw new Error("the cluster is not up: call this from a test");
@@ -69,7 +70,7 @@ export function clusterWithModule(wish: ModuleWish): () => ClusterWithModule {
 /** Brings a cluster up, with the module installed, enabled, configured and, unless told otherwise, activated. */
 export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule> {
   const { name, backend = "memory", options = {}, install = "before start", activate = true, ...up } = wish;
-  buildIfStale();
+  orchbridge();
   const early = install === "before start";
   const cluster = await upCluster({
     ...up,
@@ -93,26 +94,19 @@ export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule>
 
 /** The folder that a packaged installation gets, put into the cluster's mgr by the command that operators use. */
 export function installModule(cluster: Cluster): string {
-  const cli = join(root, "dist/cli/orchbridge.js");
-  if (!existsSync(cli)) {
-    // TEMPORARY until src/cli exists
-    const dir = join(cluster.moduleDir, "orchbridge");
-    execFileSync("cp", ["-r", join(root, "dist/module"), dir]);
-    execFileSync("cp", [node, join(dir, "node")]);
-    return "";
-  }
   // The root of a release has no Node of its own, so a copy goes with the module.
-  return execFileSync(node, [cli, "install", "--mgr-dir", cluster.moduleDir, "--node", node], { encoding: "utf8" });
+  return execFileSync(node, [orchbridge(), "install", "--mgr-dir", cluster.moduleDir, "--node", node], { encoding: "utf8" });
 }
 
-let built = false;
+let command: string | undefined;
 
-function buildIfStale(): void {
-  if (built) return;
+/** The orchbridge command; what it installs is as new as the sources. */
+function orchbridge(): string {
   if (!existsSync(node)) throw new Error(`${node} is missing; run npm ci`);
   const lock = join(root, "node_modules/.build.lock");
-  execFileSync("flock", [lock, node, join(import.meta.dirname, "build-if-stale.ts")], { stdio: "inherit" });
-  built = true;
+  const build = [lock, node, join(import.meta.dirname, "build-if-stale.ts")];
+  command ??= execFileSync("flock", build, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
+  return command;
 }
 
 /** A cluster whose mgr has the module. */
@@ -140,9 +134,9 @@ export class ClusterWithModule {
   }
 
   /** The same with `--format json`, parsed. */
-  async json(command: Command, options: { input?: string } = {}): Promise<unknown> {
+  async json<T = unknown>(command: Command, options: { input?: string } = {}): Promise<T> {
     const text = await this.ok([...words(command), "--format", "json"], options);
-    return JSON.parse(text);
+    return JSON.parse(text) as T; // what it holds is what the test looks at
   }
 
   /**
@@ -166,17 +160,17 @@ export class ClusterWithModule {
   }
 
   /** A command whose words and arguments are given as librados takes them, expected to succeed; its JSON. */
-  async read(prefix: string, args: Omit<RadosCommand, "prefix"> = {}): Promise<unknown> {
+  async read<T = unknown>(prefix: string, args: Omit<RadosCommand, "prefix"> = {}): Promise<T> {
     const { ret, out, err } = await this.cluster.rados().mgr({ prefix, format: "json", ...args });
     expect({ ret, err }, prefix).toMatchObject({ ret: 0 });
-    return JSON.parse(out);
+    return JSON.parse(out) as T;
   }
 
   /** Reads again until `holds` is true of the answer, for at most half a minute. */
-  async readUntil(what: string, prefix: string, args: Omit<RadosCommand, "prefix">, holds: (answer: unknown) => boolean): Promise<unknown> {
-    let last: unknown;
-    return until(() => `${what}; ${prefix} says ${JSON.stringify(last)}`, READY_MS, async () => {
-      last = await this.read(prefix, args);
+  async readUntil<T>(what: string, prefix: string, args: Omit<RadosCommand, "prefix">, holds: (answer: T) => boolean): Promise<T> {
+    let last: T | undefined;
+    return until<T>(() => `${what}; ${prefix} says ${JSON.stringify(last)}`, READY_MS, async () => {
+      last = await this.read<T>(prefix, args);
       return holds(last) ? last : undefined;
     });
   }
@@ -205,11 +199,17 @@ export class ClusterWithModule {
 
   async waitUntilAvailable(): Promise<void> {
     let last = "";
-    const said = (): string => `the backend to be available; the mgr says: ${last}\n${this.cluster.mgrLog().slice(-3000)}`;
+    const said = (): string => `the backend to be available; the mgr says: ${last}\n${this.#lastOfLog()}`;
     await until(said, READY_MS, async () => {
       last = await this.status();
       return /^Available: (Yes|True)/m.test(last) ? true : undefined;
     });
+  }
+
+  /** The mgr's last words, without the commands that it notes. */
+  #lastOfLog(): string {
+    const lines = this.cluster.mgrLog().split("\n");
+    return lines.filter((line) => !line.includes("log_channel(audit)")).slice(-30).join("\n");
   }
 
   /** Starts the Node process anew with these options of the backend, whose state begins again; returns when it is available. */

@@ -1,8 +1,8 @@
 /** schemas/openrpc.json as a document: valid OpenRPC, and consistent in itself. */
 
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
+import * as metaSchemaModule from "@open-rpc/meta-schema";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { loadModel } from "../../scripts/generate/load.ts";
@@ -11,7 +11,7 @@ import { METHODS } from "../../src/orchestrator/generated/methods.ts";
 import { validate } from "../../src/orchestrator/validate.ts";
 
 // Its declarations leave out what it exports.
-const { openrpcDocument }: { openrpcDocument: object } = createRequire(import.meta.url)("@open-rpc/meta-schema");
+const { openrpcDocument } = metaSchemaModule as unknown as { openrpcDocument: object };
 
 const root = join(import.meta.dirname, "../..");
 const model = loadModel(root);

@@ -98,7 +98,7 @@ class ClassicDeviceSelection(Data):
     :param paths: Exactly these devices.
     :param id_model: Devices whose model matches this shell pattern.
     :param size: Devices of this size: exact, or `LOW:HIGH`, `LOW:`, `:HIGH`.
-    :param rotates: true: spinning disks; false: flash.
+    :param rotates: true or 1: spinning disks; false or 0: flash.
     :param count: Take at most so many.
     """
 
@@ -110,7 +110,7 @@ class ClassicDeviceSelection(Data):
         paths: Optional[List[str]] = None,
         id_model: Optional[str] = None,
         size: Optional[str] = None,
-        rotates: Optional[bool] = None,
+        rotates: Optional[Union[bool, int]] = None,
         count: Optional[int] = None,
     ) -> None:
         self.paths = paths
@@ -565,7 +565,8 @@ class Device(Data):
         "1", `vendor`, `model`, `rev`, …
     :param lvs: Logical volumes on the device, with the ids of the OSDs in them.
     :param device_id: Vendor, model and serial number, as in `ceph device ls`.
-    :param lsm_data: What libstoragemgmt says about health, LEDs and transport.
+    :param lsm_data: What libstoragemgmt says: `health`, `transport`, `mediaType`, `rpm`, and in
+        `ledSupport` the state of the LEDs. Empty where it says nothing.
     :param created: When the device was looked at. Ceph takes the present when it is left out.
     :param human_readable_type: Computed from `sys_api.rotational` by Ceph; what a backend says here
         is not used.
@@ -602,7 +603,7 @@ class Device(Data):
         sys_api: Optional[Dict[str, Any]] = None,
         lvs: Optional[List[Dict[str, Any]]] = None,
         device_id: Optional[str] = None,
-        lsm_data: Optional[Dict[str, Dict[str, Any]]] = None,
+        lsm_data: Optional[Dict[str, Any]] = None,
         created: Optional[str] = None,
         human_readable_type: Optional[str] = None,
         ceph_device: Optional[bool] = None,
@@ -737,7 +738,7 @@ class HostSpec(Data):
         labels: Optional[List[str]] = None,
         status: Optional[str] = None,
         location: Optional[Dict[str, str]] = None,
-        oob: Optional[Dict[str, str]] = None,
+        oob: Optional[Dict[str, Union[str, float, bool]]] = None,
     ) -> None:
         self.service_type = service_type
         self.hostname = hostname
@@ -1294,7 +1295,7 @@ class TunedProfileSpec(Data):
         *,
         profile_name: str,
         placement: Optional[PlacementSpec] = None,
-        settings: Optional[Dict[str, str]] = None,
+        settings: Optional[Dict[str, Union[str, float, bool]]] = None,
     ) -> None:
         self.profile_name = profile_name
         self.placement = placement

@@ -33,7 +33,7 @@ class ErrorKind(NamedTuple):
 
 
 #: Hash of the schemas; Node refuses another one.
-SCHEMA_HASH = "080dd9490eff23e8"
+SCHEMA_HASH = "61e354fd1e8b707b"
 
 #: Pacific and later, by method name.
 METHODS: Dict[str, Method] = {

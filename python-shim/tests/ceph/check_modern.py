@@ -241,7 +241,12 @@ SPECS: Any = {
     "osd": {"data_devices": {"all": True}},
     "rgw": {"rgw_frontend_port": 8080},
     "smb": {"cluster_id": "c", "config_uri": "rados://x/y"},
-    "oauth2-proxy": {"oidc_issuer_url": "https://x", "client_id": "a", "client_secret": "b"},
+    "oauth2-proxy": {
+        "provider_display_name": "n",
+        "oidc_issuer_url": "https://x",
+        "client_id": "a",
+        "client_secret": "b",
+    },
 }
 
 

@@ -1,0 +1,3 @@
+import { modernCommands } from "./commands/modern.ts";
+
+modernCommands("tentacle");
