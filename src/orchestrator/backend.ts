@@ -3,6 +3,7 @@ import { NotSupportedError, ValidationError } from "./errors.ts";
 import { METHODS, type BackendMethodName, type BackendMethods } from "./generated/methods.ts";
 import type { Log, MaybePromise, Operation, ReadCall, WriteCall } from "./call.ts";
 import type { Json, MgrPort } from "./ports.ts";
+import { formatIssues } from "./issues.ts";
 import { nearestWord } from "./nearest-word.ts";
 
 /** Whether the orchestrator can be reached now. `reason` is one sentence that tells the operator what to do. */
@@ -130,15 +131,7 @@ async function parseOptions<Options>(schema: OptionsSchema<Options> | undefined,
   }
   const result = await schema["~standard"].validate(value ?? {});
   if (result.issues === undefined) return result.value;
-  throw new ValidationError(result.issues.map((issue) => issueSentence(issue)).join("; "));
-}
-
-function issueSentence(issue: OptionsIssue): string {
-  const path = (issue.path ?? []).map((segment) => {
-    const key = typeof segment === "object" ? segment.key : segment;
-    return typeof key === "number" ? `[${key}]` : `.${String(key)}`;
-  });
-  return `backend_options${path.join("")}: ${issue.message}`;
+  throw new ValidationError(formatIssues(result.issues, "backend_options", value ?? {}).join("; "));
 }
 
 const OWN_METHODS = ["available", "close", "batch"];

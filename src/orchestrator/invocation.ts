@@ -2,7 +2,7 @@
 import type { BackendLife } from "./backend-life.ts";
 import { startBatch, type BackendRequest, type Outcome } from "./batch.ts";
 import type { Dialect, Translation } from "./dialects/dialect.ts";
-import { DeadlineError, isOrchestratorError, NotSupportedError, OrchestratorError, ValidationError } from "./errors.ts";
+import { DeadlineError, isOrchestratorError, NotSupportedError, ValidationError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
 import type { PendingOperation } from "./operation.ts";
 import { validate } from "./validate.ts";
@@ -79,7 +79,12 @@ async function settle({ translation }: Run, outcomes: readonly Promise<Outcome>[
       if (outcome.operation !== undefined) operations.push(outcome.operation);
       continue;
     }
-    const error = tolerable(outcome.error, translation);
+    const failed = translation.onFailure?.(outcome.error) ?? { error: outcome.error };
+    if ("value" in failed) {
+      results.push(failed.value);
+      continue;
+    }
+    const { error } = failed;
     if (isOrchestratorError(error) && error.type === "UnavailableError") life.askSoon();
     if (translation.onError === "stop") failure ??= { error };
     results.push(error);
@@ -96,12 +101,6 @@ export class PartialFailure extends Error {
     super(error instanceof Error ? error.message : String(error), { cause: error });
     this.operations = operations;
   }
-}
-
-/** Ceph's volumes module takes "not supported" only as OrchestratorError; anything else fails a file system already made. */
-function tolerable(error: unknown, translation: Translation): unknown {
-  if (translation.toleratesOnlyOrchestratorError !== true || !isOrchestratorError(error) || error.type !== "NotSupportedError") return error;
-  return new OrchestratorError(error.message, { cause: error });
 }
 
 export function deadlineError(invocation: Invocation, backend: string | null, deadlineMs: number): DeadlineError {

@@ -35,7 +35,7 @@ describe("a backend's life", () => {
     const options = z.strictObject({ hosts: z.array(z.string()).default([]) });
     const { orchestrator, heard, configure } = await orchestratorFor({ getHosts: () => [] }, { options });
     await configure({ hosts: [1] });
-    expect(heard.states.at(-1)).toMatchObject({ available: false, reason: expect.stringMatching(/^backend_options\.hosts\[0\]: .*former configuration stays in use$/) });
+    expect(heard.states.at(-1)).toMatchObject({ available: false, reason: expect.stringMatching(/^backend_options\.hosts\[0\]: expected string, got 1; the former configuration stays in use$/) });
     expect(await invoke(orchestrator, "orchestrator/get_hosts")).toEqual([]);
     await configure({ hosts: ["a"] });
     expect(heard.states.at(-1)).toMatchObject({ available: true, reason: "" });

@@ -177,3 +177,16 @@ describe("apply", () => {
     });
   });
 });
+
+describe("the nfs module", () => {
+  test("may remove an ingress service that is not there; an operator who names a service that is not there is told", async () => {
+    const { orchestrator } = await orchestratorFor({
+      removeService({ service_name }) {
+        throw new NotFoundError(`there is no service ${service_name}`);
+      },
+    });
+    const remove = (service_name: string): Promise<unknown> => invoke(orchestrator, "orchestrator/remove_service", { service_name });
+    expect(await remove("ingress.nfs.a")).toEqual({ value: "There is no service ingress.nfs.a", operations: [] });
+    await expect(remove("rgw.a")).rejects.toMatchObject({ type: "NotFoundError" });
+  });
+});

@@ -15,7 +15,7 @@ import type {
 import { METHODS, type BackendMethodName } from "../generated/methods.ts";
 import { ValidationError } from "../errors.ts";
 import { classicService, driveGroup, inventoryNode, seedDriveGroup, statelessSpec } from "./classic-data.ts";
-import { direct, type Dialect, type Translation } from "./dialect.ts";
+import { direct, tolerableToVolumes, type Dialect, type Translation } from "./dialect.ts";
 
 const PREFIX = "classic/";
 
@@ -106,7 +106,7 @@ const RULES: Record<string, Rule> = {
     needs: "removeService",
     translate: ({ service_type, id_ }) => ({
       ...direct("removeService", { service_name: `${String(service_type)}.${String(id_)}`, force: false }),
-      toleratesOnlyOrchestratorError: true,
+      onFailure: tolerableToVolumes,
     }),
   },
   upgrade_start: {
@@ -160,7 +160,7 @@ function serviceAction(params: Params): Translation {
 
 function applyStateless(params: Params): Translation {
   const spec = statelessSpec(String(params["service_type"]), params["spec"] as StatelessServiceSpec);
-  return { ...direct("applyService", { spec, no_overwrite: false }), toleratesOnlyOrchestratorError: true };
+  return { ...direct("applyService", { spec, no_overwrite: false }), onFailure: tolerableToVolumes };
 }
 
 function applyPlacement(service_type: "mon" | "mgr", count: number, hosts: string[]): Translation {

@@ -1,4 +1,5 @@
 /** A dialect is one release family's way of saying the same thing; backends only see today's words. */
+import { isOrchestratorError, OrchestratorError } from "../errors.ts";
 import type { BackendMethodName } from "../generated/methods.ts";
 
 /** The backend calls that one interface call becomes, and how their results become its answer. */
@@ -8,9 +9,11 @@ export interface Translation {
   readonly onError: "stop" | "continue";
   /** `results` in the order of the requests; with `continue` a failed one is its error. */
   answer(results: readonly unknown[]): unknown;
-  /** Ceph's volumes module takes only OrchestratorError for "not supported"; see design 6. */
-  readonly toleratesOnlyOrchestratorError?: boolean;
+  /** What a caller inside Ceph makes of an error decides whether it may stay one: the error to answer with, or a result instead. */
+  readonly onFailure?: (error: unknown) => Failure;
 }
+
+export type Failure = { readonly error: unknown } | { readonly value: unknown };
 
 export interface Dialect {
   /** The prefix of the dialect's wire methods: `orchestrator/` or `classic/`. */
@@ -24,4 +27,10 @@ export interface Dialect {
 /** One call in, one call out. */
 export function direct(method: BackendMethodName, params: object, answer: (result: unknown) => unknown = (result) => result): Translation {
   return { requests: [{ method, params }], onError: "stop", answer: ([result]) => answer(result) };
+}
+
+/** Ceph's volumes module takes "not supported" only as OrchestratorError; anything else fails a file system that is made already. */
+export function tolerableToVolumes(error: unknown): Failure {
+  const unsupported = isOrchestratorError(error) && error.type === "NotSupportedError";
+  return { error: unsupported ? new OrchestratorError(error.message, { cause: error }) : error };
 }

@@ -2,7 +2,7 @@
 import type { GenericSpec, HostSpec, ServiceSpec } from "../generated/types.ts";
 import { METHODS, type BackendMethodName } from "../generated/methods.ts";
 import { isOrchestratorError } from "../errors.ts";
-import { direct, type Dialect, type Translation } from "./dialect.ts";
+import { direct, tolerableToVolumes, type Dialect, type Failure, type Translation } from "./dialect.ts";
 
 const PREFIX = "orchestrator/";
 
@@ -33,7 +33,7 @@ export const modern: Dialect = {
     }
     const method = METHODS[PREFIX + name]?.backend;
     if (method === null || method === undefined) throw new Error(`${PREFIX}${name} has no backend method`);
-    return { ...direct(method, params), toleratesOnlyOrchestratorError: name === "remove_service" && isMds(params["service_name"]) };
+    return name === "remove_service" ? removeService(params) : direct(method, params);
   },
   needs(name) {
     const info = METHODS[PREFIX + name];
@@ -48,8 +48,18 @@ function isApplyOne(name: string): boolean {
   return name.startsWith("apply_") && METHODS[PREFIX + name]?.translated === true;
 }
 
-function isMds(serviceName: unknown): boolean {
-  return typeof serviceName === "string" && serviceName.startsWith("mds.");
+function removeService(params: Record<string, unknown>): Translation {
+  const service = String(params["service_name"]);
+  const translation = direct("removeService", params);
+  if (service.startsWith("mds.")) return { ...translation, onFailure: tolerableToVolumes };
+  if (service.startsWith("ingress.nfs.")) return { ...translation, onFailure: (error) => mayBeGone(error, service) };
+  return translation;
+}
+
+/** `nfs cluster rm` removes an ingress service whether there is one or not, and stops at an error. */
+function mayBeGone(error: unknown, service: string): Failure {
+  const gone = isOrchestratorError(error) && error.type === "NotFoundError";
+  return gone ? { value: `There is no service ${service}` } : { error };
 }
 
 /**
@@ -70,7 +80,7 @@ function applySpecs(specs: readonly GenericSpec[], how: { noOverwrite: boolean; 
   return {
     requests,
     onError: how.onError,
-    toleratesOnlyOrchestratorError: specs.length > 0 && specs.every((spec) => spec.service_type === "mds"),
+    ...(specs.every((spec) => spec.service_type === "mds") ? { onFailure: tolerableToVolumes } : {}),
     answer(results) {
       const texts = specs.map(() => "");
       requests.forEach(({ spec }, index) => {
