@@ -101,7 +101,7 @@ describe("the classic words", () => {
     });
     await orchestrator.wait(["1"], 1_000, signal);
     expect(seen).toEqual([
-      { service_type: "nfs", service_id: "ganesha", service_name: "nfs.ganesha", placement: { count: 2 }, config: { pool: "p" } },
+      { service_type: "nfs", service_id: "ganesha", service_name: "nfs.ganesha", placement: { count: 2 }, spec: { config: { pool: "p" } } },
     ]);
   });
 

@@ -112,7 +112,7 @@ export function statelessSpec(service_type: string, classic: StatelessServiceSpe
     service_id: classic.name,
     service_name: `${service_type}.${classic.name}`,
     placement: { count: classic.count ?? 1, ...(label == null ? {} : { label }) },
-    ...(Object.keys(classic.extended ?? {}).length > 0 ? { config: textValues(classic.extended ?? {}) } : {}),
+    ...(Object.keys(classic.extended ?? {}).length > 0 ? { spec: { config: textValues(classic.extended ?? {}) } } : {}),
   };
   // The union by service_type cannot be narrowed by a type that is only known when it arrives.
   return spec as unknown as ServiceSpec;
