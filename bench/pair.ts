@@ -22,7 +22,7 @@ export interface Pair {
 }
 
 export async function upPair(release: Release): Promise<Pair> {
-  execFileSync(join(root, "scripts/with-node"), ["node", "scripts/build.ts", "--module"], { cwd: root, stdio: "inherit" });
+  execFileSync(join(root, "scripts/with-node"), ["node", "scripts/build.ts"], { cwd: root, stdio: "inherit" });
   const bridge = await upCluster({ release, name: `bench-bridge-${process.pid}`, beforeStart: prepareBridge });
   const stock = await upCluster({ release, name: `bench-stock-${process.pid}`, beforeStart: addGilProbe });
   await bridge.enableModule("orchbridge", { force: true });
@@ -84,8 +84,8 @@ async function mon(cluster: Cluster, command: RadosCommand): Promise<void> {
 }
 
 function prepareBridge(cluster: Cluster): void {
-  cpSync(join(root, "dist/module"), join(cluster.moduleDir, "orchbridge"), { recursive: true });
-  cpSync(node, join(cluster.moduleDir, "orchbridge/bin/node"), { recursive: true });
+  const cli = join(root, "dist/cli/orchbridge.js");
+  execFileSync(node, [cli, "install", "--mgr-dir", cluster.moduleDir, "--node", node], { encoding: "utf8" });
   addGilProbe(cluster);
 }
 

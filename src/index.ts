@@ -1,6 +1,14 @@
 /** The public API: what a backend's author imports from "orchbridge". */
 
-export type { Availability, Backend, BackendCall, BackendContext, BackendDefinition, BackendState, ResultOf } from "./orchestrator/backend.ts";
+export type {
+  Availability,
+  Backend,
+  BackendCall,
+  BackendContext,
+  BackendDefinition,
+  BackendState,
+  ResultOf,
+} from "./orchestrator/backend.ts";
 export { defineBackend } from "./orchestrator/backend.ts";
 export type { Log, MaybePromise, Operation, Persisted, ReadCall, WriteCall, WriteResult } from "./orchestrator/call.ts";
 export {

@@ -16,7 +16,9 @@ function fail(status: number, message: string): never {
 async function useCompileCache(folder: string): Promise<void> {
   const stat = statSync(folder, { throwIfNoEntry: false });
   if (stat === undefined || !stat.isDirectory() || stat.uid !== process.geteuid?.() || (stat.mode & 0o077) !== 0) {
-    process.stderr.write(`orchbridge: ORCHBRIDGE_CACHE_DIR ${folder} is not used: it must be a folder of this user with mode 0700\n`);
+    process.stderr.write(
+      `orchbridge: ORCHBRIDGE_CACHE_DIR ${folder} is not used: it must be a folder of this user with mode 0700\n`,
+    );
     return;
   }
   // Not a static import: an old Node lacks these names, and would say so instead of what `nodeProblem` does.
@@ -43,8 +45,17 @@ function readArguments(words: string[]): readonly [number, number] | "stdio" | u
   if (option === "--stdio" && rest.length === 0) return "stdio";
   const fds = rest.map((word) => (/^\d+$/.test(word) ? Number(word) : Number.NaN));
   const [readFd, writeFd] = fds;
-  if (option !== "--fd" || fds.length !== 2 || readFd === undefined || writeFd === undefined || !fds.every(Number.isSafeInteger)) return undefined;
+  if (
+    option !== "--fd" ||
+    fds.length !== 2 ||
+    readFd === undefined ||
+    writeFd === undefined ||
+    !fds.every(Number.isSafeInteger)
+  )
+    return undefined;
   return [readFd, writeFd];
 }
 
-main(process.argv.slice(2)).catch((error: unknown) => fail(exitBug, error instanceof Error ? (error.stack ?? error.message) : String(error)));
+main(process.argv.slice(2)).catch((error: unknown) =>
+  fail(exitBug, error instanceof Error ? (error.stack ?? error.message) : String(error)),
+);

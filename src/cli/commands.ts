@@ -27,9 +27,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: "write the manager module into a Ceph manager's module folder",
     usage: installUsage,
     async run(words) {
-      const { "mgr-dir": mgrDir, node } = readOptions(words, { "mgr-dir": { type: "string" }, node: { type: "string" } }, installUsage, ["mgr-dir"]);
+      const options = readOptions(words, { "mgr-dir": { type: "string" }, node: { type: "string" } }, installUsage, [
+        "mgr-dir",
+      ]);
       const { install } = await import("./install.ts");
-      process.stdout.write(install({ mgrDir: String(mgrDir), node: node === undefined ? undefined : String(node) }));
+      process.stdout.write(install({ mgrDir: options.get("mgr-dir") ?? "", node: options.get("node") }));
     },
   },
   serve: {

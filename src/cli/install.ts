@@ -44,36 +44,47 @@ export function install({ mgrDir, node }: InstallOptions, source: string = built
     replace(target, fresh, join(folder, `.${moduleName}-old-${process.pid}`));
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
-    throw new CommandError(`${target} was not written: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new CommandError(`${target} was not written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      cause,
+    });
   }
   return nextSteps({ target, former, nodeVersion });
 }
 
 function checkedMgrDir(mgrDir: string): string {
   const folder = resolve(mgrDir);
-  if (!existsSync(folder)) throw new CommandError(`--mgr-dir ${mgrDir}: there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr`);
+  if (!existsSync(folder))
+    throw new CommandError(`--mgr-dir ${mgrDir}: there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr`);
   if (!statSync(folder).isDirectory()) throw new CommandError(`--mgr-dir ${mgrDir}: not a folder`);
   // In the folder of another root it may be a link that holds only in there.
   if (lstatSync(join(folder, "mgr_module.py"), { throwIfNoEntry: false }) === undefined) {
-    throw new CommandError(`--mgr-dir ${mgrDir}: not a Ceph manager's module folder (it has no mgr_module.py); on packaged Ceph it is /usr/share/ceph/mgr`);
+    throw new CommandError(
+      `--mgr-dir ${mgrDir}: not a Ceph manager's module folder (it has no mgr_module.py); on packaged Ceph it is /usr/share/ceph/mgr`,
+    );
   }
   return folder;
 }
 
 /** dist/module, from dist (built) or src (unbuilt). */
 function builtModule(): string {
-  const candidates = [new URL("module/", ownFolder), new URL("../dist/module/", ownFolder)].map((url) => fileURLToPath(url));
+  const candidates = [new URL("module/", ownFolder), new URL("../dist/module/", ownFolder)].map((url) =>
+    fileURLToPath(url),
+  );
   const found = candidates.find((path) => existsSync(join(path, "manifest.json")));
-  if (found === undefined) throw new CommandError(`the module is not built: run npm run build (looked in ${candidates.join(" and ")})`);
+  if (found === undefined)
+    throw new CommandError(`the module is not built: run npm run build (looked in ${candidates.join(" and ")})`);
   return found;
 }
 
 function checkedNode(path: string): string {
-  if (!existsSync(path) || !statSync(path).isFile()) throw new CommandError(`--node ${path}: not a file; give the path of a node binary`);
+  if (!existsSync(path) || !statSync(path).isFile())
+    throw new CommandError(`--node ${path}: not a file; give the path of a node binary`);
   const { stdout, error } = spawnSync(resolve(path), ["--version"], { encoding: "utf8", timeout: 10_000 });
   const version = /^v(\d+\.\d+\.\d+)/.exec(stdout ?? "")?.[1];
-  if (version === undefined) throw new CommandError(`--node ${path}: does not run as Node${error === undefined ? "" : ` (${error.message})`}`);
-  if (nodeProblem(version) !== undefined) throw new CommandError(`--node ${path}: is Node ${version}; 22.18 or later is needed`);
+  if (version === undefined)
+    throw new CommandError(`--node ${path}: does not run as Node${error === undefined ? "" : ` (${error.message})`}`);
+  if (nodeProblem(version) !== undefined)
+    throw new CommandError(`--node ${path}: is Node ${version}; 22.18 or later is needed`);
   return version;
 }
 
@@ -81,9 +92,11 @@ function checkedNode(path: string): string {
 function formerVersion(target: string): string | undefined {
   const stat = lstatSync(target, { throwIfNoEntry: false });
   if (stat === undefined) return undefined;
-  if (stat.isSymbolicLink()) throw new CommandError(`${target} is a link, which install does not replace: remove it first`);
+  if (stat.isSymbolicLink())
+    throw new CommandError(`${target} is a link, which install does not replace: remove it first`);
   const version = stat.isDirectory() ? manifestVersion(join(target, "manifest.json")) : undefined;
-  if (version === undefined) throw new CommandError(`${target} exists and was not made by orchbridge install: move it away first`);
+  if (version === undefined)
+    throw new CommandError(`${target} exists and was not made by orchbridge install: move it away first`);
   return version;
 }
 
@@ -91,7 +104,8 @@ function manifestVersion(file: string): string | undefined {
   if (!existsSync(file)) return undefined;
   try {
     const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof manifest !== "object" || manifest === null || !("name" in manifest) || manifest.name !== moduleName) return undefined;
+    if (typeof manifest !== "object" || manifest === null || !("name" in manifest) || manifest.name !== moduleName)
+      return undefined;
     return "version" in manifest ? String(manifest.version) : undefined;
   } catch {
     return undefined; // not JSON, so not our manifest
@@ -144,7 +158,10 @@ interface Installed {
 }
 
 function nextSteps({ target, former, nodeVersion }: Installed): string {
-  const done = former === undefined ? `orchbridge ${VERSION} is in ${target}` : `orchbridge ${VERSION} replaces ${former} in ${target}`;
+  const done =
+    former === undefined
+      ? `orchbridge ${VERSION} is in ${target}`
+      : `orchbridge ${VERSION} replaces ${former} in ${target}`;
   const node =
     nodeVersion === undefined
       ? "It runs the Node (22.18 or later) that it finds on the mgr's PATH, or mgr/orchbridge/node_path; --node installs one with it."

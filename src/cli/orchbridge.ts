@@ -1,9 +1,10 @@
 #!/usr/bin/env node
+
 /** The `orchbridge` command. */
 
-import { nearestWord } from "../orchestrator/nearest-word.ts";
 import { nodeProblem } from "../main/node-version.ts";
 import { VERSION } from "../main/version.ts";
+import { nearestWord } from "../orchestrator/nearest-word.ts";
 import { commands } from "./commands.ts";
 import { CommandError, UsageError } from "./errors.ts";
 

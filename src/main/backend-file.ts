@@ -10,9 +10,11 @@ const sticky = 0o1000;
 
 /** The real path of a backend's entry file; throws a ValidationError that says what to do. */
 export function checkedEntry(path: string): string {
-  if (!extensions.includes(extname(path))) throw new ValidationError(`${path}: a backend file ends in .ts, .mjs or .js`);
+  if (!extensions.includes(extname(path)))
+    throw new ValidationError(`${path}: a backend file ends in .ts, .mjs or .js`);
   const real = realPath(path);
-  if (!statSync(real).isFile()) throw new ValidationError(`${path}: not a file; give the backend's .ts, .mjs or .js file`);
+  if (!statSync(real).isFile())
+    throw new ValidationError(`${path}: not a file; give the backend's .ts, .mjs or .js file`);
   checkTrusted(real);
   return real;
 }
@@ -29,7 +31,9 @@ export function checkTrusted(path: string): void {
 function check(path: string, { uid, mode }: Stats, isFolder: boolean): void {
   const own = process.geteuid?.() ?? 0;
   if (uid !== 0 && uid !== own) {
-    throw new ValidationError(`${path}: belongs to user ${uid}; it must belong to root or to the user of this process (${own}): chown root ${path}`);
+    throw new ValidationError(
+      `${path}: belongs to user ${uid}; it must belong to root or to the user of this process (${own}): chown root ${path}`,
+    );
   }
   // In a sticky folder such as /tmp others can add files, but not replace this one.
   if ((mode & writableByOthers) === 0 || (isFolder && (mode & sticky) !== 0)) return;
@@ -43,7 +47,10 @@ function realPath(path: string): string {
   } catch (cause) {
     const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
     if (code === "ENOENT" || code === "ENOTDIR") throw new ValidationError(`${path}: no such file`, { cause });
-    if (code === "EACCES") throw new ValidationError(`${path}: this process may not read it (user ${process.geteuid?.() ?? "?"})`, { cause });
+    if (code === "EACCES")
+      throw new ValidationError(`${path}: this process may not read it (user ${process.geteuid?.() ?? "?"})`, {
+        cause,
+      });
     throw new ValidationError(`${path}: ${String(cause)}`, { cause });
   }
 }

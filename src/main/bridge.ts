@@ -4,10 +4,10 @@ import type { BackendDefinition } from "../orchestrator/backend.ts";
 import { ERRORS, SCHEMA_HASH } from "../orchestrator/generated/methods.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { BackendConfig, Session } from "../orchestrator/ports.ts";
-import type { ProcessLog } from "./log.ts";
-import { eventPort, mgrPort } from "./mgr-port.ts";
 import type { Connection, Params, Reply, RequestContext } from "../rpc/connection.ts";
 import { type ErrorObject, RefusedRequest, RpcError, WireCode } from "../rpc/errors.ts";
+import type { ProcessLog } from "./log.ts";
+import { eventPort, mgrPort } from "./mgr-port.ts";
 import { PROTOCOL, VERSION } from "./version.ts";
 import { duration, readBackend, readCall, readSession, text, texts } from "./wire-params.ts";
 
@@ -55,14 +55,21 @@ export class Bridge {
   }
 
   #initialize(connection: Connection, params: Params): Reply {
-    if (this.#orchestrator !== undefined) throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize was called before");
+    if (this.#orchestrator !== undefined)
+      throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize was called before");
     checkSchema(params);
     const session = readSession(params);
     const config = readBackend(params);
     const loaded = Promise.withResolvers<Orchestrator>();
     this.#orchestrator = loaded.promise;
     return {
-      result: { protocol: PROTOCOL, version: VERSION, schema_hash: SCHEMA_HASH, node: process.versions.node, pid: process.pid },
+      result: {
+        protocol: PROTOCOL,
+        version: VERSION,
+        schema_hash: SCHEMA_HASH,
+        node: process.versions.node,
+        pid: process.pid,
+      },
       answered: () => loaded.resolve(this.#start(connection, session, config)),
     };
   }
@@ -82,12 +89,18 @@ export class Bridge {
   }
 
   #ready(): Promise<Orchestrator> {
-    if (this.#orchestrator === undefined) throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize must come first");
+    if (this.#orchestrator === undefined)
+      throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize must come first");
     return this.#orchestrator;
   }
 
   async #status(): Promise<object> {
-    const own = { version: VERSION, node: process.versions.node, pid: process.pid, uptime_s: Math.round(process.uptime()) };
+    const own = {
+      version: VERSION,
+      node: process.versions.node,
+      pid: process.pid,
+      uptime_s: Math.round(process.uptime()),
+    };
     return { ...own, rss_mb: Math.round(process.memoryUsage.rss() / 1e6), ...(await this.#ready()).status() };
   }
 
@@ -142,7 +155,9 @@ export class Bridge {
     const others = calls.filter((call) => !this.#refused.has(call));
     const answer = await orchestrator.wait(others, timeoutMs, context.signal);
     for (const { call } of refused) this.#refused.delete(call);
-    return refused.length === 0 ? answer : { result: withRefused(answer.result, refused), answered: () => answer.answered() };
+    return refused.length === 0
+      ? answer
+      : { result: withRefused(answer.result, refused), answered: () => answer.answered() };
   }
 }
 
@@ -163,7 +178,11 @@ function checkSchema(params: Params): void {
   );
 }
 
-function badValue(type: "InvalidAnswerError" | "ValidationError", { message, field }: RpcError, method: string): ErrorObject {
+function badValue(
+  type: "InvalidAnswerError" | "ValidationError",
+  { message, field }: RpcError,
+  method: string,
+): ErrorObject {
   const { code, errno } = ERRORS[type]!;
   return { code, message: `${method}: ${message}`, data: { type, errno, ...(field === undefined ? {} : { field }) } };
 }

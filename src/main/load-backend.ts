@@ -3,10 +3,10 @@
 import { existsSync, readdirSync } from "node:fs";
 import { isAbsolute, parse } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { checkedEntry } from "./backend-file.ts";
 import { type BackendDefinition, isBackendDefinition } from "../orchestrator/backend.ts";
 import { ValidationError } from "../orchestrator/errors.ts";
 import { nearestWord } from "../orchestrator/nearest-word.ts";
+import { checkedEntry } from "./backend-file.ts";
 import { ownExtension, ownFolder } from "./own-files.ts";
 
 const folder = new URL("backends/", ownFolder);
@@ -16,14 +16,14 @@ const failures = new Map<string, number>();
 
 /** Loads a backend by `name`; what it throws is a ValidationError in one sentence. */
 export async function loadBackend(name: string): Promise<BackendDefinition> {
-  if (!isAbsolute(name)) return definitionOf(await import(builtInUrl(name)), `the built-in backend ${name}`);
+  if (!isAbsolute(name)) return definitionOf(await importModule(builtInUrl(name)), `the built-in backend ${name}`);
   const path = checkedEntry(name);
   const { installModuleHooks } = await import("./module-hooks.ts");
   installModuleHooks();
   const failed = failures.get(path) ?? 0;
   try {
     const again = failed === 0 ? "" : `?again=${failed}`;
-    return definitionOf(await import(pathToFileURL(path).href + again), path);
+    return definitionOf(await importModule(pathToFileURL(path).href + again), path);
   } catch (error) {
     failures.set(path, failed + 1);
     const { explainLoadError } = await import("./load-errors.ts");
@@ -58,9 +58,14 @@ function builtInUrl(name: string): string {
   );
 }
 
+function importModule(url: string): Promise<Record<string, unknown>> {
+  return import(url) as Promise<Record<string, unknown>>;
+}
+
 function definitionOf(module: Record<string, unknown>, where: string): BackendDefinition {
   const definition = module["default"];
   if (isBackendDefinition(definition)) return definition;
-  const found = definition === undefined ? "it has no default export" : "its default export was not made by defineBackend";
+  const found =
+    definition === undefined ? "it has no default export" : "its default export was not made by defineBackend";
   throw new ValidationError(`${where}: ${found}; it must say: export default defineBackend({ name, create })`);
 }

@@ -3,15 +3,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { isOrchestratorError, type OrchestratorError, ValidationError } from "../orchestrator/errors.ts";
 import { foreignFiles, ImportFailure } from "./module-hooks.ts";
-import { isOrchestratorError, OrchestratorError, ValidationError } from "../orchestrator/errors.ts";
 import { findSyntaxError } from "./syntax-place.ts";
 
 /** Turns what `import(path)` rejected with into an expected error; one that says enough already stays as it is. */
 export function explainLoadError(error: unknown, path: string): OrchestratorError {
   if (isOrchestratorError(error)) return error;
   if (error instanceof ImportFailure) return new ValidationError(explainImport(error), { cause: error });
-  if (!(error instanceof Error)) return new ValidationError(`${path}: threw ${String(error)} while it was loaded`, { cause: error });
+  if (!(error instanceof Error))
+    return new ValidationError(`${path}: threw ${String(error)} while it was loaded`, { cause: error });
   const place = placeOf(error);
   if (place === undefined && error instanceof SyntaxError) return explainUnplaced(error, path);
   return new ValidationError(`${place ?? path}: ${explain(error)}`, { cause: error });
@@ -19,7 +20,10 @@ export function explainLoadError(error: unknown, path: string): OrchestratorErro
 
 function explainUnplaced(error: SyntaxError, path: string): OrchestratorError {
   const found = findSyntaxError(new Set([path, ...foreignFiles]));
-  const what = found !== undefined && /^\s*@\w/.test(found.source) ? "decorators are not JavaScript yet and cannot be stripped; call the function instead" : explain(error);
+  const what =
+    found !== undefined && /^\s*@\w/.test(found.source)
+      ? "decorators are not JavaScript yet and cannot be stripped; call the function instead"
+      : explain(error);
   return new ValidationError(`${found?.place ?? path}: ${what}`, { cause: error });
 }
 
@@ -27,11 +31,14 @@ function explain(error: Error): string {
   const code = "code" in error ? error.code : undefined;
   const { message } = error;
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return unsupportedSyntax(message);
-  if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING") return `${message}; packages below node_modules must be JavaScript: build it, or import the file by a relative path`;
+  if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING")
+    return `${message}; packages below node_modules must be JavaScript: build it, or import the file by a relative path`;
   const missing = /does not provide an export named '([^']+)'/.exec(message)?.[1];
-  if (missing !== undefined) return `${message}; if ${missing} is a type, import it as a type: import { type ${missing} } from …`;
+  if (missing !== undefined)
+    return `${message}; if ${missing} is a type, import it as a type: import { type ${missing} } from …`;
   if (error instanceof SyntaxError) return `syntax error: ${message}`;
-  if (/^(require|module|exports|__dirname|__filename) is not defined/.test(message)) return `${message}; a backend is an ES module: use import and export`;
+  if (/^(require|module|exports|__dirname|__filename) is not defined/.test(message))
+    return `${message}; a backend is an ES module: use import and export`;
   return `threw while it was loaded: ${error.name}: ${message}`;
 }
 
@@ -53,11 +60,19 @@ function explainImport({ specifier, importer, cause, message }: ImportFailure): 
   const place = `${importer}${lineOf(importer, specifier)}`;
   if (!specifier.startsWith(".")) {
     const missing = /Cannot find (package|module)/.test(message);
-    return missing ? `${place}: the package ${JSON.stringify(specifier)} was not found; install it beside the file (npm install), or remove the import` : `${place}: ${message}`;
+    return missing
+      ? `${place}: the package ${JSON.stringify(specifier)} was not found; install it beside the file (npm install), or remove the import`
+      : `${place}: ${message}`;
   }
   const near = nearbyFile(importer, specifier);
-  const cure = near === undefined ? "there is no such file" : `write ${JSON.stringify(near)}: imports name the file as it is, with its ending`;
-  return cause instanceof Error && "code" in cause && cause.code !== "ERR_MODULE_NOT_FOUND" && cause.code !== "ERR_UNSUPPORTED_DIR_IMPORT"
+  const cure =
+    near === undefined
+      ? "there is no such file"
+      : `write ${JSON.stringify(near)}: imports name the file as it is, with its ending`;
+  return cause instanceof Error &&
+    "code" in cause &&
+    cause.code !== "ERR_MODULE_NOT_FOUND" &&
+    cause.code !== "ERR_UNSUPPORTED_DIR_IMPORT"
     ? `${place}: ${message}`
     : `${place}: cannot import ${JSON.stringify(specifier)}; ${cure}`;
 }
@@ -66,7 +81,15 @@ function explainImport({ specifier, importer, cause, message }: ImportFailure): 
 function nearbyFile(importer: string, specifier: string): string | undefined {
   const base = resolve(dirname(importer), specifier);
   const stem = base.replace(/\.(js|mjs)$/, "");
-  const found = [`${base}.ts`, `${stem}.ts`, `${stem}.mts`, `${base}.mjs`, `${base}.js`, `${base}/index.ts`, `${base}/index.mjs`].find((file) => existsSync(file));
+  const found = [
+    `${base}.ts`,
+    `${stem}.ts`,
+    `${stem}.mts`,
+    `${base}.mjs`,
+    `${base}.js`,
+    `${base}/index.ts`,
+    `${base}/index.mjs`,
+  ].find((file) => existsSync(file));
   if (found === undefined) return undefined;
   const path = relative(dirname(importer), found);
   return path.startsWith(".") ? path : `./${path}`;

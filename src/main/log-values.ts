@@ -1,8 +1,10 @@
 /** Makes values fit for a log: no secrets, bounded in size. */
 
-const secretName = /^(?:.*_)?(?:pass(?:word|wd|phrase)?|secrets?|tokens?|keyring|credentials?|auth|(?:api|private|access|secret|ssl|tls|encryption|client|server)_?key|key|cookie)$/i;
+const secretName =
+  /^(?:.*_)?(?:pass(?:word|wd|phrase)?|secrets?|tokens?|keyring|credentials?|auth|(?:api|private|access|secret|ssl|tls|encryption|client|server)_?key|key|cookie)$/i;
 /** cephx keys, PEM private keys, and the password of a URL: these are recognised in running text too. */
-const secretText = /\bAQ[A-Za-z0-9+/]{36,40}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*|(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,256}(?=@)/g;
+const secretText =
+  /\bAQ[A-Za-z0-9+/]{36,40}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*|(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,256}(?=@)/g;
 const hidden = "[secret]";
 
 const longestText = 4096;
@@ -22,8 +24,10 @@ export function withoutSecrets(text: string): string {
 }
 
 function copyOf(value: unknown, depth: number): unknown {
-  if (typeof value === "string") return value.length > longestText ? `${value.slice(0, longestText)}… (${value.length} characters)` : value;
-  if (typeof value === "bigint" || typeof value === "symbol" || typeof value === "function") return String(value).slice(0, 100);
+  if (typeof value === "string")
+    return value.length > longestText ? `${value.slice(0, longestText)}… (${value.length} characters)` : value;
+  if (typeof value === "bigint" || typeof value === "symbol" || typeof value === "function")
+    return String(value).slice(0, 100);
   if (typeof value !== "object" || value === null) return value;
   if (depth === 0) return "…";
   if (value instanceof Error) return copyOfError(value, depth);
@@ -32,7 +36,9 @@ function copyOf(value: unknown, depth: number): unknown {
     return value.length > longestList ? [...items, `… (${value.length} items)`] : items;
   }
   const entries = Object.entries(value).slice(0, longestList);
-  return Object.fromEntries(entries.map(([key, item]) => [key, secretName.test(key) && item !== null ? hidden : copyOf(item, depth - 1)]));
+  return Object.fromEntries(
+    entries.map(([key, item]) => [key, secretName.test(key) && item !== null ? hidden : copyOf(item, depth - 1)]),
+  );
 }
 
 function copyOfError(error: Error, depth: number): object {

@@ -2,9 +2,9 @@
 
 import { type DestinationStream, type Logger as Pino, pino } from "pino";
 import type { Log } from "../orchestrator/call.ts";
+import type { Logger } from "../orchestrator/ports.ts";
 import { FloodGate } from "./log-flood.ts";
 import { printable, withoutSecrets } from "./log-values.ts";
-import type { Logger } from "../orchestrator/ports.ts";
 
 export interface ProcessLog extends Logger {
   /** The last words of a process that is about to end. */

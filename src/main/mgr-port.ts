@@ -38,7 +38,8 @@ export function eventPort(connection: Connection): EventPort {
 function readCommandResult(answer: unknown): { retval: number; stdout: string; stderr: string } {
   if (!isObject(answer)) throw unusable("mgr/command", answer);
   const { retval, stdout, stderr } = answer;
-  if (typeof retval !== "number" || typeof stdout !== "string" || typeof stderr !== "string") throw unusable("mgr/command", answer);
+  if (typeof retval !== "number" || typeof stdout !== "string" || typeof stderr !== "string")
+    throw unusable("mgr/command", answer);
   return { retval, stdout, stderr };
 }
 
@@ -57,5 +58,7 @@ function readStoredList(answer: unknown): Record<string, string> {
 }
 
 function unusable(method: string, answer: unknown): Error {
-  return new Error(`${method}: the manager's side gave an unexpected answer of type ${answer === null ? "null" : typeof answer}`);
+  return new Error(
+    `${method}: the manager's side gave an unexpected answer of type ${answer === null ? "null" : typeof answer}`,
+  );
 }

@@ -16,7 +16,10 @@ export async function run(fds: readonly [number, number] | "stdio"): Promise<nev
 /** An exception that nothing caught leaves unknown damage, so the process ends; the manager's side starts another. */
 function endOnBug(log: ProcessLog): void {
   process.on("uncaughtException", (error, origin) => {
-    const what = origin === "unhandledRejection" ? "a promise was rejected and nobody handled it" : "an exception was thrown outside of any call";
+    const what =
+      origin === "unhandledRejection"
+        ? "a promise was rejected and nobody handled it"
+        : "an exception was thrown outside of any call";
     log.fatal(`${what}; the process ends: ${error instanceof Error ? error.message : String(error)}`, { error });
     process.exit(Exit.bug);
   });

@@ -1,11 +1,11 @@
 /** The process's work: one connection, one bridge, and an end with the right status. */
 
 import type { Readable, Writable } from "node:stream";
+import type { BackendDefinition } from "../orchestrator/backend.ts";
+import { Connection } from "../rpc/connection.ts";
+import type { RpcError } from "../rpc/errors.ts";
 import { Bridge } from "./bridge.ts";
 import type { ProcessLog } from "./log.ts";
-import { Connection } from "../rpc/connection.ts";
-import type { BackendDefinition } from "../orchestrator/backend.ts";
-import type { RpcError } from "../rpc/errors.ts";
 
 /** How long a backend may take to close before the process ends without it. */
 const closeWithinMs = 2000;
@@ -59,7 +59,8 @@ async function within(work: Promise<void>, ms: number, log: ProcessLog): Promise
   const timer = Promise.withResolvers<typeof late>();
   const handle = setTimeout(timer.resolve, ms, late);
   try {
-    if ((await Promise.race([work, timer.promise])) === late) log.warn(`the backend did not close within ${ms / 1000} s`);
+    if ((await Promise.race([work, timer.promise])) === late)
+      log.warn(`the backend did not close within ${ms / 1000} s`);
   } catch (error) {
     log.error("the backend failed to close", { error });
   } finally {

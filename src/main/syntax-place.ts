@@ -23,7 +23,11 @@ export function findSyntaxError(files: Iterable<string>): SyntaxPlace | undefine
 function failingLine(file: string): { number: string; source: string } | undefined {
   const text = readFileSync(file, "utf8");
   const input = /\.m?ts$/.test(file) ? stripTypeScriptTypes(text) : text;
-  const { stderr } = spawnSync(process.execPath, ["--check", "--input-type=module"], { input, encoding: "utf8", timeout: 5000 });
+  const { stderr } = spawnSync(process.execPath, ["--check", "--input-type=module"], {
+    input,
+    encoding: "utf8",
+    timeout: 5000,
+  });
   const [, number, source] = /^\[stdin\]:(\d+)\n(.*)$/m.exec(stderr ?? "") ?? [];
   return number === undefined ? undefined : { number, source: source ?? "" };
 }

@@ -1,9 +1,9 @@
 /** Reads the params of the bridge's own methods. By hand: zod would cost more than the whole time to the first answer. */
 
 import type { BackendConfig, Json, Session } from "../orchestrator/ports.ts";
+import type { Params } from "../rpc/connection.ts";
 import { RefusedRequest, WireCode } from "../rpc/errors.ts";
 import { isObject } from "../rpc/message.ts";
-import type { Params } from "../rpc/connection.ts";
 
 /** `_call`: who asks, how long they wait, and where pages may go. */
 export interface CallParams {
@@ -23,7 +23,11 @@ export function readCall(params: Params): CallParams {
   if (partial !== undefined && typeof partial !== "string" && typeof partial !== "number") {
     throw wrong("_call.partial", "a string or a number", partial);
   }
-  return { id: text(given["id"], "_call.id"), deadlineMs: duration(given["deadline_ms"], "_call.deadline_ms"), partial };
+  return {
+    id: text(given["id"], "_call.id"),
+    deadlineMs: duration(given["deadline_ms"], "_call.deadline_ms"),
+    partial,
+  };
 }
 
 export function readSession(params: Params): Session {
@@ -78,5 +82,10 @@ function object(value: unknown, name: string): Record<string, unknown> {
 
 function wrong(name: string, expected: string, got: unknown): RefusedRequest {
   const shown = (JSON.stringify(got) ?? "nothing").slice(0, 80);
-  return new RefusedRequest(WireCode.invalidParams, "InvalidParams", `${name}: expected ${expected}, got ${shown}`, name);
+  return new RefusedRequest(
+    WireCode.invalidParams,
+    "InvalidParams",
+    `${name}: expected ${expected}, got ${shown}`,
+    name,
+  );
 }

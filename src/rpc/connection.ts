@@ -1,14 +1,22 @@
 /** A JSON-RPC connection over two streams: vscode-jsonrpc's bookkeeping, our transport, limits and errors. Knows no method by name. */
 
 import type { Readable, Writable } from "node:stream";
-import { CancellationStrategy, type CancellationToken, createMessageConnection, type Message, type MessageConnection, type RequestMessage, ResponseError } from "vscode-jsonrpc";
+import {
+  CancellationStrategy,
+  type CancellationToken,
+  createMessageConnection,
+  type Message,
+  type MessageConnection,
+  type RequestMessage,
+  ResponseError,
+} from "vscode-jsonrpc";
 import { Encoded, encode, encodeList } from "./encode.ts";
 import { type ErrorObject, RefusedRequest, RpcError, WireCode } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Admit, FrameReader } from "./frame-reader.ts";
 import { FrameWriter } from "./frame-writer.ts";
-import { defaultLimits, type Limits } from "./limits.ts";
 import { Gate } from "./gate.ts";
+import { defaultLimits, type Limits } from "./limits.ts";
 import { type Incoming, isObject } from "./message.ts";
 import { installRuntime } from "./runtime.ts";
 
@@ -71,23 +79,36 @@ export class Connection {
     const warn = (message: string): void => {
       if (this.#end === undefined) options.warn(message);
     };
-    this.#inner = createMessageConnection(reader, this.#writer, { error: warn, warn, info: warn, log: warn }, {
-      // Our exchange is both source and token: it carries the abort signal and what follows the answer.
-      cancellationStrategy: {
-        receiver: { kind: "request", createCancellationTokenSource: (request: RequestMessage) => this.#open.get(request.id ?? "") ?? new Exchange() },
-        sender: CancellationStrategy.Message.sender,
-      },
-      messageStrategy: {
-        handleMessage: (message, next) => {
-          if (isQueued(message)) this.#queued -= 1;
-          if (this.#queued === 0) this.#inputGate.hold("unhandled input", false);
-          return next(message);
+    this.#inner = createMessageConnection(
+      reader,
+      this.#writer,
+      { error: warn, warn, info: warn, log: warn },
+      {
+        // Our exchange is both source and token: it carries the abort signal and what follows the answer.
+        cancellationStrategy: {
+          receiver: {
+            kind: "request",
+            createCancellationTokenSource: (request: RequestMessage) =>
+              this.#open.get(request.id ?? "") ?? new Exchange(),
+          },
+          sender: CancellationStrategy.Message.sender,
+        },
+        messageStrategy: {
+          handleMessage: (message, next) => {
+            if (isQueued(message)) this.#queued -= 1;
+            if (this.#queued === 0) this.#inputGate.hold("unhandled input", false);
+            return next(message);
+          },
         },
       },
-    });
-    this.#inner.onError(([error]) => this.close(error instanceof RpcError ? error : new RpcError("RPC_CLOSED", error.message, { cause: error })));
+    );
+    this.#inner.onError(([error]) =>
+      this.close(error instanceof RpcError ? error : new RpcError("RPC_CLOSED", error.message, { cause: error })),
+    );
     this.#inner.onClose(() => this.close(null));
-    this.#inner.onRequest((method: string, params: unknown, token: CancellationToken) => this.#answer(method, params, token));
+    this.#inner.onRequest((method: string, params: unknown, token: CancellationToken) =>
+      this.#answer(method, params, token),
+    );
     this.#inner.onNotification((method: string, params: unknown) => this.#hear(method, params));
   }
 
@@ -172,9 +193,14 @@ export class Connection {
 
   #refusal(id: string | number, problem: RpcError | undefined): RefusedRequest | undefined {
     if (this.#open.has(id)) throw new RpcError("RPC_BAD_MESSAGE", `request id ${id} is used again before its answer`);
-    if (problem !== undefined) return new RefusedRequest(WireCode.invalidParams, "InvalidParams", problem.message, problem.field);
+    if (problem !== undefined)
+      return new RefusedRequest(WireCode.invalidParams, "InvalidParams", problem.message, problem.field);
     if (this.#open.size < this.#limits.open) return undefined;
-    return new RefusedRequest(WireCode.internal, "TooManyRequests", `${this.#open.size} requests are waiting for their answers already`);
+    return new RefusedRequest(
+      WireCode.internal,
+      "TooManyRequests",
+      `${this.#open.size} requests are waiting for their answers already`,
+    );
   }
 
   #throwIfEnded(what: string): void {
@@ -185,12 +211,14 @@ export class Connection {
     const exchange = token instanceof Exchange ? token : new Exchange();
     try {
       const handler = this.#requests.get(method) ?? this.#requests.get(method.slice(0, method.indexOf("/") + 1));
-      if (handler === undefined) throw new RefusedRequest(WireCode.methodNotFound, "MethodNotFound", `there is no method ${method}`);
+      if (handler === undefined)
+        throw new RefusedRequest(WireCode.methodNotFound, "MethodNotFound", `there is no method ${method}`);
       const reply = await handler(readParams(method, params), { method, signal: exchange.signal });
       exchange.answered = reply.answered?.bind(reply);
       return await this.#encodeReply(reply, exchange.signal);
     } catch (error) {
-      const { code, message, data } = error instanceof RefusedRequest ? error.wire : this.#options.toWireError(error, method);
+      const { code, message, data } =
+        error instanceof RefusedRequest ? error.wire : this.#options.toWireError(error, method);
       return new ResponseError(code, message, data);
     }
   }
@@ -245,7 +273,12 @@ function isQueued(message: Message): boolean {
 function readParams(method: string, params: unknown): Params {
   if (params === undefined) return {};
   if (isObject(params)) return params;
-  throw new RefusedRequest(WireCode.invalidParams, "InvalidParams", `${method}: params must be an object, by name`, "params");
+  throw new RefusedRequest(
+    WireCode.invalidParams,
+    "InvalidParams",
+    `${method}: params must be an object, by name`,
+    "params",
+  );
 }
 
 function closed(what: string, reason: RpcError | null): RpcError {

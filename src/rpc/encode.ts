@@ -63,11 +63,18 @@ function stringify(value: unknown, name: string, depth: number): string {
   try {
     return JSON.stringify(value) ?? "null";
   } catch (cause) {
-    if (cause instanceof RangeError) throw new RpcError("RPC_TOO_LARGE", `${name}: too large for one message`, { field: name, cause });
-    throw new RpcError("RPC_BAD_VALUE", `${name}: not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { field: name, cause });
+    if (cause instanceof RangeError)
+      throw new RpcError("RPC_TOO_LARGE", `${name}: too large for one message`, { field: name, cause });
+    throw new RpcError(
+      "RPC_BAD_VALUE",
+      `${name}: not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { field: name, cause },
+    );
   }
 }
 
 function tooLarge(name: string, size: string, limits: Limits): RpcError {
-  return new RpcError("RPC_TOO_LARGE", `${name}: ${size} are over the limit of ${limits.body} bytes a message`, { field: name });
+  return new RpcError("RPC_TOO_LARGE", `${name}: ${size} are over the limit of ${limits.body} bytes a message`, {
+    field: name,
+  });
 }

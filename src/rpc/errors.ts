@@ -8,7 +8,13 @@
  * - `RPC_STALLED`: the other side stopped reading and too much is waiting for it; the connection ends.
  * - `RPC_CLOSED`: the connection is gone.
  */
-export type RpcErrorCode = "RPC_BAD_FRAME" | "RPC_BAD_MESSAGE" | "RPC_BAD_VALUE" | "RPC_TOO_LARGE" | "RPC_STALLED" | "RPC_CLOSED";
+export type RpcErrorCode =
+  | "RPC_BAD_FRAME"
+  | "RPC_BAD_MESSAGE"
+  | "RPC_BAD_VALUE"
+  | "RPC_TOO_LARGE"
+  | "RPC_STALLED"
+  | "RPC_CLOSED";
 
 /** A failure of the connection or of a message on it. */
 export class RpcError extends Error {

@@ -79,6 +79,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new RpcError("RPC_BAD_FRAME", `a message is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new RpcError(
+      "RPC_BAD_FRAME",
+      `a message is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
   }
 }

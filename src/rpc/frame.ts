@@ -59,7 +59,10 @@ export class FrameParser {
       throw new RpcError("RPC_BAD_FRAME", `expected a Content-Length header, got ${quoted(seen)}`);
     }
     if ((end === -1 ? data.length : end) > this.#limits.header) {
-      throw new RpcError("RPC_BAD_FRAME", `a frame's header is longer than ${this.#limits.header} bytes: ${quoted(seen)}`);
+      throw new RpcError(
+        "RPC_BAD_FRAME",
+        `a frame's header is longer than ${this.#limits.header} bytes: ${quoted(seen)}`,
+      );
     }
     return end === -1 ? undefined : end;
   }
@@ -74,7 +77,12 @@ function contentLength(header: string, limit: number): number {
   let length: number | undefined;
   for (const line of header.split("\r\n")) {
     const [, name, value] = /^([A-Za-z-]+):[ ]*(.*?)[ ]*$/.exec(line) ?? [];
-    if (name?.toLowerCase() === "content-length" && value !== undefined && /^\d{1,15}$/.test(value) && length === undefined) {
+    if (
+      name?.toLowerCase() === "content-length" &&
+      value !== undefined &&
+      /^\d{1,15}$/.test(value) &&
+      length === undefined
+    ) {
       length = Number(value);
     } else if (name?.toLowerCase() !== "content-type" || /charset=(?!"?utf-?8)/i.test(value ?? "")) {
       throw new RpcError("RPC_BAD_FRAME", `expected one Content-Length header, got ${quoted(header)}`);

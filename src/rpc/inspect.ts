@@ -27,7 +27,8 @@ export function inspectIncoming(value: unknown, text: string, depth: number): Rp
 }
 
 interface Found {
-  value: unknown;
+  /** An object where the nesting is too deep, "__proto__" for that key. */
+  value: number | bigint | string | object;
   /** Keys and indices, innermost first. */
   path: (string | number)[];
 }

@@ -22,7 +22,8 @@ export function readMessage(value: unknown): Incoming {
   if (method === undefined) return readResponse(value, id);
   if (typeof method !== "string") throw bad(`method: expected a string, got ${shown(method)}`);
   if (id !== undefined) return { kind: "request", message: { jsonrpc, id, method, ...structured(params) }, id };
-  if (method === "$/cancelRequest" && !(isObject(params) && isId(params["id"]))) throw bad("$/cancelRequest without the id of a request");
+  if (method === "$/cancelRequest" && !(isObject(params) && isId(params["id"])))
+    throw bad("$/cancelRequest without the id of a request");
   return { kind: "notification", message: { jsonrpc, method, ...structured(params) } };
 }
 
@@ -35,8 +36,13 @@ function readResponse(value: Record<string, unknown>, id: string | number | unde
   }
   if (result !== undefined || !isObject(error)) throw bad(`answer ${id}: expected either a result or an error object`);
   const { code, message, data } = error;
-  if (!Number.isInteger(code) || typeof message !== "string") throw bad(`answer ${id}: an error without code and message`);
-  return { kind: "response", message: { jsonrpc: "2.0", id, error: { code: Number(code), message, data: data as object } }, id };
+  if (!Number.isInteger(code) || typeof message !== "string")
+    throw bad(`answer ${id}: an error without code and message`);
+  return {
+    kind: "response",
+    message: { jsonrpc: "2.0", id, error: { code: Number(code), message, data: data as object } },
+    id,
+  };
 }
 
 /** Params in a form that the types allow; what is not an object is refused where the request is answered. */

@@ -6,6 +6,8 @@
 
 import { RAL } from "vscode-jsonrpc";
 
+type Callback = (...args: unknown[]) => void;
+
 function disposable(dispose: () => void): { dispose(): void } {
   return { dispose };
 }
@@ -18,15 +20,15 @@ function unused(): never {
 export function installRuntime(): void {
   RAL.install({
     timer: {
-      setTimeout: (callback, ms, ...args) => {
+      setTimeout: (callback: Callback, ms: number, ...args: unknown[]) => {
         const handle = setTimeout(callback, ms, ...args);
         return disposable(() => clearTimeout(handle));
       },
-      setImmediate: (callback, ...args) => {
+      setImmediate: (callback: Callback, ...args: unknown[]) => {
         const handle = setImmediate(callback, ...args);
         return disposable(() => clearImmediate(handle));
       },
-      setInterval: (callback, ms, ...args) => {
+      setInterval: (callback: Callback, ms: number, ...args: unknown[]) => {
         const handle = setInterval(callback, ms, ...args);
         return disposable(() => clearInterval(handle));
       },

@@ -335,13 +335,6 @@ describe("removing a service", () => {
     });
   });
 
-  test("tells nfs, which asks for any cluster, that its ingress is not there", async () => {
-    const cluster = await memoryCluster(hosts(1));
-    await cluster.apply(spec("nfs", "a"));
-    expect(await cluster.write("remove_service", { service_name: "ingress.nfs.a" })).toContain("nothing to remove");
-    await expect(cluster.write("remove_service", { service_name: "ingress.nfs.b" })).rejects.toThrow("does not exist");
-  });
-
   test("of OSDs leaves the OSDs, and only by force", async () => {
     const cluster = await memoryCluster(hosts(1, 1));
     await cluster.apply(spec("osd", "all", { host_pattern: "*" }, { data_devices: { all: true } }));

@@ -6,7 +6,7 @@ import { hosts, memoryCluster, spec } from "./memory-cluster.ts";
 const LONG = 3_600_000;
 
 // The test's own stdout is not to be written to.
-vi.mock("node:fs", async (original) => ({ ...(await original<object>()), writeSync: vi.fn() }));
+vi.mock("node:fs", async (original) => ({ ...(await original<object>()), writeSync: vi.fn<() => void>() }));
 
 describe("a write that takes time", () => {
   test("is answered first, then makes progress, then is effective", async () => {

@@ -115,6 +115,7 @@ export class ClusterWithModule {
   readonly release: Release;
   #mgrPid: number | undefined;
   #logSeen = 0;
+  #memoryLimit = 512;
 
   constructor(cluster: Cluster) {
     this.cluster = cluster;
@@ -197,37 +198,53 @@ export class ClusterWithModule {
     return `${out}${err}`;
   }
 
-  async waitUntilAvailable(): Promise<void> {
+  waitUntilAvailable(): Promise<void> {
+    return this.waitForStatus(/^Available: (Yes|True)/m);
+  }
+
+  /** Waits, half a minute at most, until `ceph orch status` prints that. Details of the backend come every ten seconds. */
+  async waitForStatus(wanted: RegExp): Promise<void> {
     let last = "";
-    const said = (): string => `the backend to be available; the mgr says: ${last}\n${this.#lastOfLog()}`;
+    const said = (): string => `the status ${wanted}; the mgr says: ${last}\n${this.#lastOfLog()}`;
     await until(said, READY_MS, async () => {
       last = await this.status();
-      return /^Available: (Yes|True)/m.test(last) ? true : undefined;
+      return wanted.test(last) ? true : undefined;
     });
   }
 
-  /** The mgr's last words, without the commands that it notes. */
+  /** The mgr's last words about the module. */
   #lastOfLog(): string {
     const lines = this.cluster.mgrLog().split("\n");
-    return lines.filter((line) => !line.includes("log_channel(audit)")).slice(-30).join("\n");
+    return lines.filter((line) => line.includes("orchbridge") && !line.includes("log_channel(")).slice(-15).join("\n");
   }
 
-  /** Starts the Node process anew with these options of the backend, whose state begins again; returns when it is available. */
-  async reset(options: object): Promise<void> {
-    const former = this.nodePids();
-    const set = { prefix: "config set", who: "mgr", name: "mgr/orchbridge/backend_options", value: JSON.stringify(options) };
-    expect(await this.cluster.rados().mon(set)).toMatchObject({ ret: 0 });
-    expect(await this.cluster.rados().mgr({ prefix: "orchbridge restart" })).toMatchObject({ ret: 0 });
-    await until("another Node process", READY_MS, () => this.nodePids().some((pid) => !former.includes(pid)) || undefined);
+  /**
+   * Starts the Node process anew with these options of the backend (default: the memory backend, whose state begins again);
+   * returns when it is available.
+   */
+  async reset(options: object, backend = "memory"): Promise<void> {
+    await this.#set("backend_options", JSON.stringify(options));
+    await this.#set("backend", backend);
+    // Another memory limit takes another process, and shows which one was started with all that was set before it.
+    this.#memoryLimit += 1;
+    await this.#set("memory_limit", String(this.#memoryLimit));
+    const flag = `--max-old-space-size=${this.#memoryLimit} `;
+    await until("Node to start with the new options", READY_MS, () => this.#nodes().some(({ command }) => command.includes(flag)) || undefined);
     await this.waitUntilAvailable();
+  }
+
+  async #set(option: string, value: string): Promise<void> {
+    const command = { prefix: "config set", who: "mgr", name: `mgr/orchbridge/${option}`, value };
+    expect(await this.cluster.rados().mon(command), option).toMatchObject({ ret: 0 });
   }
 
   /** The Node processes of the module, one as a rule. */
   nodePids(): number[] {
-    return this.cluster
-      .processes()
-      .filter(({ command }) => / serve --fd /.test(command) && !/launcher\.sh/.test(command))
-      .map(({ pid }) => pid);
+    return this.#nodes().map(({ pid }) => pid);
+  }
+
+  #nodes(): { pid: number; command: string }[] {
+    return this.cluster.processes().filter(({ command }) => command.includes(" serve --fd ") && !command.includes("launcher.sh"));
   }
 
   /** Takes the mgr that runs now as the one that has to stay; for tests that end one on purpose. */

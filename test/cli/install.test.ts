@@ -1,5 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -25,9 +36,18 @@ function installed(options: { node?: string; mgrDir?: string } = {}): string {
   return install({ mgrDir: options.mgrDir ?? mgrDir, node: options.node }, built.folder);
 }
 
+function filesOf(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" }).sort((a, b) => a.localeCompare(b));
+}
+
 function modes(folder: string): Set<string> {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
-  return new Set(entries.map((entry) => `${entry.isDirectory() ? "folder" : "file"} ${(statSync(join(entry.parentPath, entry.name)).mode & 0o7777).toString(8)}`));
+  return new Set(
+    entries.map(
+      (entry) =>
+        `${entry.isDirectory() ? "folder" : "file"} ${(statSync(join(entry.parentPath, entry.name)).mode & 0o7777).toString(8)}`,
+    ),
+  );
 }
 
 describe("orchbridge install", () => {
@@ -37,7 +57,13 @@ describe("orchbridge install", () => {
     process.umask(umask);
     const target = join(mgrDir, "orchbridge");
     expect(text).toContain(`is in ${target}`);
-    for (const step of ["every other host", "Restart each mgr", "ceph mgr module enable orchbridge --force", "mgr/orchbridge/backend", "ceph orchbridge activate"]) {
+    for (const step of [
+      "every other host",
+      "Restart each mgr",
+      "ceph mgr module enable orchbridge --force",
+      "mgr/orchbridge/backend",
+      "ceph orchbridge activate",
+    ]) {
       expect(text).toContain(step);
     }
     expect(statSync(target).mode & 0o7777).toBe(0o755);
@@ -77,26 +103,55 @@ describe("orchbridge install", () => {
 
   it("leaves the former version when the new one cannot be written", () => {
     installed();
-    const before = readdirSync(join(mgrDir, "orchbridge"), { recursive: true }).sort();
+    const before = filesOf(join(mgrDir, "orchbridge"));
     const broken = join(parent, "broken");
     expect(() => install({ mgrDir, node: undefined }, broken)).toThrow(CommandError);
-    expect(readdirSync(join(mgrDir, "orchbridge"), { recursive: true }).sort()).toEqual(before);
+    expect(filesOf(join(mgrDir, "orchbridge"))).toEqual(before);
     expect(readdirSync(mgrDir)).toHaveLength(3);
   });
 
   it("clears away what a killed install left, and nothing else", () => {
     const gone = Number(execFileSync("sh", ["-c", "echo $$"], { encoding: "utf8" }));
-    for (const name of [`.orchbridge-new-${gone}`, `.orchbridge-old-${gone}`, `.orchbridge-new-${process.ppid}`, ".other"]) mkdirSync(join(mgrDir, name));
+    for (const name of [
+      `.orchbridge-new-${gone}`,
+      `.orchbridge-old-${gone}`,
+      `.orchbridge-new-${process.ppid}`,
+      ".other",
+    ])
+      mkdirSync(join(mgrDir, name));
     installed();
-    expect(readdirSync(mgrDir).filter((name) => name.startsWith(".")).sort()).toEqual([`.orchbridge-new-${process.ppid}`, ".other"]);
+    expect(
+      readdirSync(mgrDir)
+        .filter((name) => name.startsWith("."))
+        .sort(),
+    ).toEqual([`.orchbridge-new-${process.ppid}`, ".other"]);
   });
 
   it.each<[string, () => void, string]>([
-    ["a folder that is not there", () => rmSync(mgrDir, { recursive: true }), "there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr"],
+    [
+      "a folder that is not there",
+      () => rmSync(mgrDir, { recursive: true }),
+      "there is no such folder; on packaged Ceph it is /usr/share/ceph/mgr",
+    ],
     ["a file", () => (rmSync(mgrDir, { recursive: true }), writeFileSync(mgrDir, "")), "not a folder"],
-    ["another folder", () => rmSync(join(mgrDir, "mgr_module.py")), "not a Ceph manager's module folder (it has no mgr_module.py)"],
-    ["a module of another origin", () => mkdirSync(join(mgrDir, "orchbridge")), "was not made by orchbridge install: move it away first"],
-    ["a module with a foreign manifest", () => (mkdirSync(join(mgrDir, "orchbridge")), writeFileSync(join(mgrDir, "orchbridge/manifest.json"), '{"name":"other"}')), "was not made by orchbridge install"],
+    [
+      "another folder",
+      () => rmSync(join(mgrDir, "mgr_module.py")),
+      "not a Ceph manager's module folder (it has no mgr_module.py)",
+    ],
+    [
+      "a module of another origin",
+      () => mkdirSync(join(mgrDir, "orchbridge")),
+      "was not made by orchbridge install: move it away first",
+    ],
+    [
+      "a module with a foreign manifest",
+      () => (
+        mkdirSync(join(mgrDir, "orchbridge")),
+        writeFileSync(join(mgrDir, "orchbridge/manifest.json"), '{"name":"other"}')
+      ),
+      "was not made by orchbridge install",
+    ],
     ["a link", () => symlinkSync(root, join(mgrDir, "orchbridge")), "is a link, which install does not replace"],
   ])("refuses %s, changing nothing", (_what, make, message) => {
     make();
@@ -119,6 +174,9 @@ describe("orchbridge install", () => {
   it("installs a manifest with the version of the package", () => {
     installed();
     const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
-    expect(JSON.parse(readFileSync(join(mgrDir, "orchbridge/manifest.json"), "utf8"))).toMatchObject({ name: "orchbridge", version });
+    expect(JSON.parse(readFileSync(join(mgrDir, "orchbridge/manifest.json"), "utf8"))).toMatchObject({
+      name: "orchbridge",
+      version,
+    });
   });
 });

@@ -19,7 +19,11 @@ describe("the orchbridge command", () => {
   it("prints its version and its usage", async () => {
     expect(await run("--version")).toEqual({ status: 0, stdout: `orchbridge ${packageJson.version}\n`, stderr: "" });
     for (const words of [["--help"], ["help"], ["-h"]]) {
-      expect(await run(...words)).toMatchObject({ status: 0, stdout: expect.stringMatching(/install[^]*serve/) as string, stderr: "" });
+      expect(await run(...words)).toMatchObject({
+        status: 0,
+        stdout: expect.stringMatching(/install[^]*serve/) as string,
+        stderr: "",
+      });
     }
     expect((await run("install", "--help")).stdout).toContain("usage: orchbridge install --mgr-dir DIR [--node PATH]");
   });
@@ -31,7 +35,7 @@ describe("the orchbridge command", () => {
     [[], "a command is missing"],
     [["install"], "--mgr-dir is missing"],
     [["install", "--mgr-dir"], "--mgr-dir needs a value"],
-    [["install", "--mgr-dir="], "--mgr-dir is missing"],
+    [["install", "--mgr-dir="], "--mgr-dir needs a value"],
     [["install", "--mgr-dri", "x"], "there is no option --mgr-dri; did you mean --mgr-dir?"],
     [["install", "--mgr-dir", "a", "--mgr-dir", "b"], "--mgr-dir is given twice"],
     [["install", "--mgr-dir", "a", "b"], 'there is one word too many: "b"'],
@@ -39,7 +43,11 @@ describe("the orchbridge command", () => {
     [["serve", "--stdio=x"], "--stdio takes no value"],
   ])("refuses %j with status 2 and the usage", async (words, message) => {
     const { status, stdout, stderr } = await run(...words);
-    expect({ status, stdout, first: stderr.split("\n", 1)[0] }).toEqual({ status: 2, stdout: "", first: `orchbridge: ${message}` });
+    expect({ status, stdout, first: stderr.split("\n", 1)[0] }).toEqual({
+      status: 2,
+      stdout: "",
+      first: `orchbridge: ${message}`,
+    });
     expect(stderr).toContain("usage: orchbridge");
   });
 

@@ -15,7 +15,9 @@ export function builtModule(): { readonly folder: string } {
     parent = mkdtempSync(join(tmpdir(), "orchbridge-module-"));
     chmodSync(parent, 0o755);
     built.folder = join(parent, "orchbridge");
-    execFileSync(process.execPath, [join(root, "scripts/build.ts"), `--module=${built.folder}`], { stdio: ["ignore", "ignore", "inherit"] });
+    execFileSync(process.execPath, [join(root, "scripts/build.ts"), `--module=${built.folder}`], {
+      stdio: ["ignore", "ignore", "inherit"],
+    });
   });
   afterAll(() => rmSync(parent, { recursive: true, force: true }));
   return built;

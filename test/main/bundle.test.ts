@@ -10,7 +10,9 @@ const built = builtModule();
 
 /** Processor time of a process, in hundredths of a second. */
 function cpuTicks(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8")
+    .replace(/^.*\) /s, "")
+    .split(" ");
   return Number(fields[11]) + Number(fields[12]);
 }
 
@@ -23,7 +25,20 @@ function throughLauncher(): { child: Child; loseLifeline: () => void; status: ()
   const lifeline = openSync(fifo, "r+");
   const launch = `exec 9<"$1"; status=$2; shift 2; cat | { "$@"; echo $? >"$status"; } | cat`;
   const node = [process.execPath, join(built.folder, "js/main.mjs"), "serve", "--fd", "3", "4"];
-  const child = new Child(["setsid", "-w", "sh", "-c", launch, "sh", fifo, statusFile, "/bin/sh", join(built.folder, "launcher.sh"), "9", ...node]);
+  const child = new Child([
+    "setsid",
+    "-w",
+    "sh",
+    "-c",
+    launch,
+    "sh",
+    fifo,
+    statusFile,
+    "/bin/sh",
+    join(built.folder, "launcher.sh"),
+    "9",
+    ...node,
+  ]);
   let open = true;
   const loseLifeline = (): void => {
     if (open) closeSync(lifeline);
@@ -44,7 +59,9 @@ describe("the bundle", () => {
     for (const name of [...names, tinyBackend]) {
       const child = new Child(main);
       expect((await child.initialize({ name, options: {} })).error).toBeUndefined();
-      const state = await child.until((message) => message.method === "bridge/state" && message.params?.["backend"] !== null);
+      const state = await child.until(
+        (message) => message.method === "bridge/state" && message.params?.["backend"] !== null,
+      );
       expect(state.params).toMatchObject({ available: true, backend: name === tinyBackend ? "tiny" : name });
     }
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { expect, onTestFinished, vi } from "vitest";
 import { SCHEMA_HASH } from "../../src/orchestrator/generated/methods.ts";
-import { frame, FrameParser } from "../../src/rpc/frame.ts";
+import { FrameParser, frame } from "../../src/rpc/frame.ts";
 
 export const root = join(import.meta.dirname, "../..");
 export const tinyBackend = join(root, "test/fixtures/backends/tiny.ts");
@@ -32,7 +32,10 @@ export class Child {
 
   constructor(command: string[] = unbuilt, env: Record<string, string> = {}) {
     const [program = "", ...args] = command;
-    this.process = spawn(program, args, { env: { PATH: process.env["PATH"] ?? "", ...env }, stdio: ["pipe", "pipe", "pipe"] });
+    this.process = spawn(program, args, {
+      env: { PATH: process.env["PATH"] ?? "", ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+    });
     this.process.stdin.on("error", () => undefined); // it may be gone already; the tests look at its status
     this.process.stdout.on("data", (chunk: Buffer) => {
       for (const body of this.#parser.push(chunk)) this.#take(JSON.parse(body.toString("utf8")) as Message);
@@ -43,7 +46,10 @@ export class Child {
   }
 
   get logLines(): Record<string, unknown>[] {
-    return this.log.split("\n").filter((line) => line.startsWith("{")).map((line) => JSON.parse(line) as Record<string, unknown>);
+    return this.log
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
   }
 
   write(text: string): void {
@@ -63,7 +69,10 @@ export class Child {
 
   /** A modern call, as the mgr module makes it. */
   call(name: string, params: object = {}, call: object = {}): Promise<Message> {
-    return this.ask(`orchestrator/${name}`, { ...params, _call: { id: `c${this.#lastId + 1}`, deadline_ms: 10_000, ...call } });
+    return this.ask(`orchestrator/${name}`, {
+      ...params,
+      _call: { id: `c${this.#lastId + 1}`, deadline_ms: 10_000, ...call },
+    });
   }
 
   until(matches: (message: Message) => boolean): Promise<Message> {
@@ -117,7 +126,11 @@ export class Child {
     if (message.id === undefined || message.method === undefined) return;
     // The manager: it knows one map and no more.
     if (message.method === "mgr/get") this.send({ id: message.id, result: { epoch: 7 } });
-    else this.send({ id: message.id, error: { code: -32601, message: `no ${message.method} here`, data: { type: "MethodNotFound" } } });
+    else
+      this.send({
+        id: message.id,
+        error: { code: -32601, message: `no ${message.method} here`, data: { type: "MethodNotFound" } },
+      });
   }
 }
 

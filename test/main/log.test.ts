@@ -1,18 +1,31 @@
 import { describe, expect, it } from "vitest";
+import { createLog } from "../../src/main/log.ts";
 import { FloodGate } from "../../src/main/log-flood.ts";
 import { printable, withoutSecrets } from "../../src/main/log-values.ts";
-import { createLog } from "../../src/main/log.ts";
 
 function lines(level: string): { log: ReturnType<typeof createLog>; written: Record<string, unknown>[] } {
   const written: Record<string, unknown>[] = [];
-  return { written, log: createLog(level, { write: (line) => void written.push(JSON.parse(line) as Record<string, unknown>) }) };
+  return {
+    written,
+    log: createLog(level, { write: (line) => void written.push(JSON.parse(line) as Record<string, unknown>) }),
+  };
 }
 
 describe("the log", () => {
   it("writes a JSON line with the fields of its children", () => {
     const { log, written } = lines("info");
     log.child({ backend: "memory" }).child({ method: "getHosts", call: "c1" }).warn("slow", { ms: 12 });
-    expect(written).toEqual([{ level: 40, time: expect.any(Number) as number, backend: "memory", method: "getHosts", call: "c1", ms: 12, msg: "slow" }]);
+    expect(written).toEqual([
+      {
+        level: 40,
+        time: expect.any(Number) as number,
+        backend: "memory",
+        method: "getHosts",
+        call: "c1",
+        ms: 12,
+        msg: "slow",
+      },
+    ]);
   });
 
   it("keeps to its level, and to info when the level is unknown", () => {
@@ -26,16 +39,31 @@ describe("the log", () => {
 
   it("hides secrets by their names, wherever they stand", () => {
     const { log, written } = lines("info");
-    const spec = { service_type: "nvmeof", spec: { password: "a1", ssl_key: "b2", client_cert: "c", tokens: ["d4"], nested: [{ api_key: "e5", hostname: "h" }] } };
+    const spec = {
+      service_type: "nvmeof",
+      spec: {
+        password: "a1",
+        ssl_key: "b2",
+        client_cert: "c",
+        tokens: ["d4"],
+        nested: [{ api_key: "e5", hostname: "h" }],
+      },
+    };
     log.child({ secret: "f6" }).info("apply", { spec, keyring: "g7", token: null });
     const text = JSON.stringify(written);
     for (const secret of ["a1", "b2", "d4", "e5", "f6", "g7"]) expect(text).not.toContain(`"${secret}"`);
-    expect(written[0]).toMatchObject({ token: null, spec: { service_type: "nvmeof", spec: { client_cert: "c", nested: [{ hostname: "h" }] } } });
+    expect(written[0]).toMatchObject({
+      token: null,
+      spec: { service_type: "nvmeof", spec: { client_cert: "c", nested: [{ hostname: "h" }] } },
+    });
   });
 
   it("hides cephx keys, private keys and passwords of URLs in running text, and the line stays JSON", () => {
     const { log, written } = lines("info");
-    log.info("key AQBsZ2VuZXJhdGVkX2tleV9mb3JfdGVzdHMxMjM0NQ== used", { pem: "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----", url: "https://me:hunter2@host/x" });
+    log.info("key AQBsZ2VuZXJhdGVkX2tleV9mb3JfdGVzdHMxMjM0NQ== used", {
+      pem: "-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----",
+      url: "https://me:hunter2@host/x",
+    });
     expect(written[0]).toMatchObject({ msg: "key [secret] used", pem: "[secret]", url: "https://me:[secret]@host/x" });
     expect(withoutSecrets("host:8443 and a@b are fine")).toBe("host:8443 and a@b are fine");
   });
@@ -47,7 +75,11 @@ describe("the log", () => {
   });
 
   it("bounds long texts, long lists, deep values and cycles", () => {
-    const cycle: Record<string, unknown> = { list: Array.from({ length: 1000 }, (_, n) => n), text: "x".repeat(100_000), big: 5n };
+    const cycle: Record<string, unknown> = {
+      list: Array.from({ length: 1000 }, (_, n) => n),
+      text: "x".repeat(100_000),
+      big: 5n,
+    };
     cycle["self"] = cycle;
     expect(JSON.stringify(printable(cycle)).length).toBeLessThan(40_000);
   });
@@ -62,7 +94,10 @@ describe("the flood gate", () => {
     expect(written).toHaveLength(3);
     now = 100;
     gate.write('{"level":30,"msg":"later"}\n');
-    expect(written.slice(3).map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual(["7 log lines were dropped: more than 10 a second", "later"]);
+    expect(written.slice(3).map((line) => (JSON.parse(line) as { msg: string }).msg)).toEqual([
+      "7 log lines were dropped: more than 10 a second",
+      "later",
+    ]);
   });
 
   it("lets last words through", () => {

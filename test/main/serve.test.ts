@@ -5,15 +5,25 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import packageJson from "../../package.json" with { type: "json" };
 import { VERSION } from "../../src/main/version.ts";
 import { SCHEMA_HASH } from "../../src/orchestrator/generated/methods.ts";
-import { Child, root } from "./child.ts";
+import { Child, root, tinyBackend } from "./child.ts";
 
 describe("a bridge process", () => {
   it("says who it is, then what its backend can do", async () => {
     const child = new Child();
     const { result } = await child.initialize({ name: null });
-    expect(result).toEqual({ protocol: 1, version: VERSION, schema_hash: SCHEMA_HASH, node: process.versions.node, pid: child.process.pid });
+    expect(result).toEqual({
+      protocol: 1,
+      version: VERSION,
+      schema_hash: SCHEMA_HASH,
+      node: process.versions.node,
+      pid: child.process.pid,
+    });
     const state = await child.until((message) => message.method === "bridge/state");
-    expect(state.params).toMatchObject({ available: false, backend: null, reason: expect.stringContaining("no backend is set") as string });
+    expect(state.params).toMatchObject({
+      available: false,
+      backend: null,
+      reason: expect.stringContaining("no backend is set") as string,
+    });
   });
 
   it("has the version of the package", () => {
@@ -30,7 +40,10 @@ describe("a bridge process", () => {
   it("answers a write when it is persistent, then tells progress and effect, with the manager asked in between", async () => {
     const child = await new Child().ready();
     const { result } = await child.call("add_host", { host_spec: { hostname: "h2" } }, { id: "w1" });
-    expect(result).toEqual({ value: "Added host 'h2'", operations: [{ call: "w1", title: expect.any(String) as string }] });
+    expect(result).toEqual({
+      value: "Added host 'h2'",
+      operations: [{ call: "w1", title: expect.any(String) as string }],
+    });
     await child.until((message) => message.method === "bridge/effective" && message.params?.["call"] === "w1");
     const order = child.received.map((message) => message.method ?? "answer");
     expect(order.lastIndexOf("answer")).toBeLessThan(order.indexOf("bridge/progress"));
@@ -38,19 +51,37 @@ describe("a bridge process", () => {
   });
 
   it("takes classic completions, works on them when they are waited for, and answers many at once", async () => {
-    const child = await new Child().ready({ hosts: ["h1"] }, { dialect: "classic", methods: ["get_hosts", "add_host"] });
+    const child = await new Child().ready(
+      { hosts: ["h1"] },
+      { dialect: "classic", methods: ["get_hosts", "add_host"] },
+    );
     child.send({ method: "bridge/submit", params: { call: "a", method: "classic/get_hosts", params: {} } });
     child.send({ method: "bridge/submit", params: { call: "b", method: "classic/add_host", params: { host: "h2" } } });
     child.send({ method: "bridge/submit", params: { call: "c", method: "classic/add_host", params: { host: "h3" } } });
     child.send({ method: "bridge/drop", params: { calls: ["c"] } });
     const { result } = await child.ask("bridge/wait", { calls: ["a", "b"], timeout_ms: 5000 });
-    expect(result).toMatchObject({ pending: [], settled: [{ call: "a" }, { call: "b", result: { operations: [{ call: "b" }] } }] });
+    expect(result).toMatchObject({
+      pending: [],
+      settled: [{ call: "a" }, { call: "b", result: { operations: [{ call: "b" }] } }],
+    });
     expect(child.log).not.toContain("adding h3");
+  });
+
+  it("takes completions and calls that come right behind initialize, before the backend is there", async () => {
+    const child = new Child();
+    void child.initialize(
+      { name: tinyBackend, options: { hosts: ["h1"] } },
+      { dialect: "classic", methods: ["get_hosts"] },
+    );
+    child.send({ method: "bridge/submit", params: { call: "a", method: "classic/get_hosts", params: {} } });
+    const { result } = await child.ask("bridge/wait", { calls: ["a"], timeout_ms: 10_000 });
+    expect(result).toMatchObject({ pending: [], settled: [{ call: "a", result: [{ name: "h1" }] }] });
   });
 
   it("answers the wait for a completion that was submitted with a value that cannot cross", async () => {
     const child = await new Child().ready({}, { dialect: "classic", methods: ["add_host"] });
-    const body = '{"jsonrpc":"2.0","method":"bridge/submit","params":{"call":"a","method":"classic/add_host","params":{"host":18446744073709551615}}}';
+    const body =
+      '{"jsonrpc":"2.0","method":"bridge/submit","params":{"call":"a","method":"classic/add_host","params":{"host":18446744073709551615}}}';
     child.write(`Content-Length: ${body.length}\r\n\r\n${body}`);
     const { result } = await child.ask("bridge/wait", { calls: ["a"], timeout_ms: 5000 });
     expect(result).toMatchObject({
@@ -75,9 +106,21 @@ describe("a bridge process", () => {
   it("answers ping, status and a new configuration", async () => {
     const child = await new Child().ready();
     expect((await child.ask("bridge/ping")).result).toEqual({});
-    expect((await child.ask("bridge/status")).result).toMatchObject({ version: VERSION, backend: "tiny", available: true, pid: child.process.pid });
-    expect((await child.ask("bridge/configure", { backend: { name: null, options: null, options_error: null } })).result).toEqual({});
-    await child.until((message) => message.method === "bridge/state" && message.params?.["backend"] === null && child.received.indexOf(message) > 3);
+    expect((await child.ask("bridge/status")).result).toMatchObject({
+      version: VERSION,
+      backend: "tiny",
+      available: true,
+      pid: child.process.pid,
+    });
+    expect(
+      (await child.ask("bridge/configure", { backend: { name: null, options: null, options_error: null } })).result,
+    ).toEqual({});
+    await child.until(
+      (message) =>
+        message.method === "bridge/state" &&
+        message.params?.["backend"] === null &&
+        child.received.indexOf(message) > 3,
+    );
     expect(child.log).toContain("closing");
   });
 });
@@ -93,7 +136,10 @@ describe("a bridge process refuses", () => {
 
   it("calls before initialize, and a second initialize", async () => {
     const child = new Child();
-    expect((await child.call("get_hosts")).error).toMatchObject({ code: -32600, message: "initialize must come first" });
+    expect((await child.call("get_hosts")).error).toMatchObject({
+      code: -32600,
+      message: "initialize must come first",
+    });
     await child.initialize({ name: null });
     expect((await child.initialize({ name: null })).error).toMatchObject({ code: -32600 });
   });
@@ -109,7 +155,9 @@ describe("a bridge process refuses", () => {
 
   it("a call whose _call is wrong", async () => {
     const child = await new Child().ready();
-    expect((await child.call("get_hosts", {}, { deadline_ms: -1 })).error?.message).toBe("_call.deadline_ms: expected a number of milliseconds, got -1");
+    expect((await child.call("get_hosts", {}, { deadline_ms: -1 })).error?.message).toBe(
+      "_call.deadline_ms: expected a number of milliseconds, got -1",
+    );
     expect((await child.call("get_hosts", {}, { id: 7 })).error?.message).toBe("_call.id: expected a string, got 7");
   });
 });
@@ -158,13 +206,16 @@ describe("a bridge process ends", () => {
   it.each([
     ["throw", "an exception was thrown outside of any call; the process ends: thrown outside of any call"],
     ["reject", "a promise was rejected and nobody handled it; the process ends: nobody looked"],
-  ])("with status 70 and its last words when a backend's code goes wrong outside of a call (%s)", async (hostname, message) => {
-    const child = await new Child().ready();
-    child.send({ id: 1000, method: "orchestrator/drain_host", params: { hostname } });
-    expect(await child.ended()).toBe(70);
-    const fatal = child.logLines.find((line) => line["level"] === 60);
-    expect(fatal?.["msg"]).toBe(message);
-  });
+  ])(
+    "with status 70 and its last words when a backend's code goes wrong outside of a call (%s)",
+    async (hostname, message) => {
+      const child = await new Child().ready();
+      child.send({ id: 1000, method: "orchestrator/drain_host", params: { hostname } });
+      expect(await child.ended()).toBe(70);
+      const fatal = child.logLines.find((line) => line["level"] === 60);
+      expect(fatal?.["msg"]).toBe(message);
+    },
+  );
 
   it("with the backend's own status when that exits", async () => {
     const child = await new Child().ready();
@@ -172,11 +223,14 @@ describe("a bridge process ends", () => {
     expect(await child.ended()).toBe(3);
   });
 
-  it.each([[["serve"]], [["serve", "--fd", "3"]], [["serve", "--fd", "x", "4"]], [["other"]], [[]]])("with status 2 and the usage on arguments %j", async (args) => {
-    const child = new Child([process.execPath, join(root, "src/main.ts"), ...args]);
-    expect(await child.ended()).toBe(2);
-    expect(child.log).toContain("usage: serve --fd READ WRITE | serve --stdio");
-  });
+  it.each([[["serve"]], [["serve", "--fd", "3"]], [["serve", "--fd", "x", "4"]], [["other"]], [[]]])(
+    "with status 2 and the usage on arguments %j",
+    async (args) => {
+      const child = new Child([process.execPath, join(root, "src/main.ts"), ...args]);
+      expect(await child.ended()).toBe(2);
+      expect(child.log).toContain("usage: serve --fd READ WRITE | serve --stdio");
+    },
+  );
 });
 
 describe("a bridge process's log", () => {
@@ -192,7 +246,9 @@ describe("a bridge process's log", () => {
   it("is bounded: a flood neither blocks the process nor goes unmentioned", async () => {
     const child = await new Child().ready();
     expect((await child.call("drain_host", { hostname: "flood" })).result).toMatchObject({ value: "drained flood" });
-    await vi.waitFor(() => expect(child.log).toMatch(/\d+ log lines were dropped: more than 100 a second/), { timeout: 5000 });
+    await vi.waitFor(() => expect(child.log).toMatch(/\d+ log lines were dropped: more than 100 a second/), {
+      timeout: 5000,
+    });
     expect(child.log.length).toBeLessThan(2_000_000);
   });
 });

@@ -25,8 +25,15 @@ describe("a connection", () => {
 
   it("answers an unknown method, params by position and a request without params", async () => {
     const peer = echoing();
-    expect((await peer.ask(1, "nothing")).error).toEqual({ code: -32601, message: "there is no method nothing", data: { type: "MethodNotFound" } });
-    expect((await peer.ask(2, "echo", [1])).error).toMatchObject({ code: -32602, data: { type: "InvalidParams", field: "params" } });
+    expect((await peer.ask(1, "nothing")).error).toEqual({
+      code: -32601,
+      message: "there is no method nothing",
+      data: { type: "MethodNotFound" },
+    });
+    expect((await peer.ask(2, "echo", [1])).error).toMatchObject({
+      code: -32602,
+      data: { type: "InvalidParams", field: "params" },
+    });
     expect((await peer.ask(3, "echo", 7)).error).toMatchObject({ code: -32602 });
     expect((await peer.ask(4, "echo")).result).toEqual({});
   });
@@ -37,7 +44,11 @@ describe("a connection", () => {
       throw new TypeError("it broke");
     });
     peer.start();
-    expect((await peer.ask("x", "boom")).error).toEqual({ code: 1001, message: "it broke", data: { type: "TestError" } });
+    expect((await peer.ask("x", "boom")).error).toEqual({
+      code: 1001,
+      message: "it broke",
+      data: { type: "TestError" },
+    });
   });
 
   it("turns $/cancelRequest into the handler's abort signal, running or still queued", async () => {
@@ -56,7 +67,11 @@ describe("a connection", () => {
     peer.send({ method: "$/cancelRequest", params: { id: 1 } });
     peer.send({ id: 2, method: "hang" });
     peer.send({ method: "$/cancelRequest", params: { id: 2 } });
-    expect((await peer.answer(1)).error).toEqual({ code: -32800, message: "the call was cancelled", data: { type: "Cancelled" } });
+    expect((await peer.answer(1)).error).toEqual({
+      code: -32800,
+      message: "the call was cancelled",
+      data: { type: "Cancelled" },
+    });
     expect((await peer.answer(2)).error?.code).toBe(-32800);
   });
 
@@ -92,7 +107,10 @@ describe("a connection", () => {
     await vi.waitFor(() => expect(peer.received).toHaveLength(2));
     expect(peer.received[0]).toMatchObject({ method: "mgr/get", params: { name: "osd_map" } });
     peer.send({ id: peer.received[0]?.id, result: { epoch: 3 } });
-    peer.send({ id: peer.received[1]?.id, error: { code: 1003, message: "no such map", data: { type: "NotFoundError" } } });
+    peer.send({
+      id: peer.received[1]?.id,
+      error: { code: 1003, message: "no such map", data: { type: "NotFoundError" } },
+    });
     expect(await good).toEqual({ epoch: 3 });
     await expect(bad).rejects.toMatchObject({ code: 1003, message: "no such map", data: { type: "NotFoundError" } });
   });
@@ -102,7 +120,10 @@ describe("a connection", () => {
     const pending = peer.connection.request("mgr/get", { name: "osd_map" });
     await vi.waitFor(() => expect(peer.received).toHaveLength(1));
     peer.toConnection.end();
-    await expect(pending).rejects.toMatchObject({ code: "RPC_CLOSED", message: "mgr/get: the other side closed the connection" });
+    await expect(pending).rejects.toMatchObject({
+      code: "RPC_CLOSED",
+      message: "mgr/get: the other side closed the connection",
+    });
     await expect(peer.connection.request("mgr/get", {})).rejects.toMatchObject({ code: "RPC_CLOSED" });
     expect(await peer.connection.ended).toBeNull();
   });
@@ -158,24 +179,74 @@ describe("a connection", () => {
 
 describe("a connection that gets what is not the protocol", () => {
   const broken: [string, (peer: Peer) => void, string, string][] = [
-    ["a stray line", (peer) => peer.toConnection.write("hello\n"), "RPC_BAD_FRAME", 'expected a Content-Length header, got "hello\\n"'],
-    ["bytes that are not UTF-8", (peer) => peer.toConnection.write(Buffer.from("Content-Length: 3\r\n\r\n\"\xff\"", "latin1")), "RPC_BAD_FRAME", "not valid UTF-8"],
+    [
+      "a stray line",
+      (peer) => peer.toConnection.write("hello\n"),
+      "RPC_BAD_FRAME",
+      'expected a Content-Length header, got "hello\\n"',
+    ],
+    [
+      "bytes that are not UTF-8",
+      (peer) => peer.toConnection.write(Buffer.from('Content-Length: 3\r\n\r\n"\xff"', "latin1")),
+      "RPC_BAD_FRAME",
+      "not valid UTF-8",
+    ],
     ["text that is not JSON", (peer) => peer.sendText("{nope}"), "RPC_BAD_FRAME", "a message is not JSON"],
-    ["Python's NaN", (peer) => peer.sendText('{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":NaN}}'), "RPC_BAD_FRAME", "a message is not JSON"],
+    [
+      "Python's NaN",
+      (peer) => peer.sendText('{"jsonrpc":"2.0","id":1,"method":"echo","params":{"a":NaN}}'),
+      "RPC_BAD_FRAME",
+      "a message is not JSON",
+    ],
     ["a byte order mark", (peer) => peer.sendText("\ufeff{}"), "RPC_BAD_FRAME", "a message is not JSON"],
     ["an empty body", (peer) => peer.sendText(""), "RPC_BAD_FRAME", "a message is not JSON"],
     ["a batch", (peer) => peer.sendText("[]"), "RPC_BAD_MESSAGE", "batches are not supported"],
     ["a string", (peer) => peer.sendText('"hello"'), "RPC_BAD_MESSAGE", '"hello"'],
     ["null", (peer) => peer.sendText("null"), "RPC_BAD_MESSAGE", "null"],
-    ["no version", (peer) => peer.sendText('{"id":1,"method":"echo"}'), "RPC_BAD_MESSAGE", 'jsonrpc: expected "2.0", got nothing'],
-    ["an id null", (peer) => peer.send({ id: null, method: "echo" }), "RPC_BAD_MESSAGE", "id: expected an integer or a string, got null"],
+    [
+      "no version",
+      (peer) => peer.sendText('{"id":1,"method":"echo"}'),
+      "RPC_BAD_MESSAGE",
+      'jsonrpc: expected "2.0", got nothing',
+    ],
+    [
+      "an id null",
+      (peer) => peer.send({ id: null, method: "echo" }),
+      "RPC_BAD_MESSAGE",
+      "id: expected an integer or a string, got null",
+    ],
     ["a fraction as id", (peer) => peer.send({ id: 1.5, method: "echo" }), "RPC_BAD_MESSAGE", "id: expected"],
-    ["a number as method", (peer) => peer.send({ id: 1, method: 5 }), "RPC_BAD_MESSAGE", "method: expected a string, got 5"],
+    [
+      "a number as method",
+      (peer) => peer.send({ id: 1, method: 5 }),
+      "RPC_BAD_MESSAGE",
+      "method: expected a string, got 5",
+    ],
     ["neither request nor answer", (peer) => peer.send({}), "RPC_BAD_MESSAGE", "neither a method nor an id"],
-    ["an answer with both result and error", (peer) => peer.send({ id: 1, result: 1, error: { code: 1, message: "" } }), "RPC_BAD_MESSAGE", "either a result or an error"],
-    ["a cancellation of nothing", (peer) => peer.send({ method: "$/cancelRequest" }), "RPC_BAD_MESSAGE", "$/cancelRequest without the id"],
-    ["an id used twice", (peer) => [1, 1].forEach((id) => peer.send({ id, method: "hang" })), "RPC_BAD_MESSAGE", "request id 1 is used again before its answer"],
-    ["an end inside a message", (peer) => peer.toConnection.end("Content-Length: 10\r\n\r\n{"), "RPC_BAD_FRAME", "the stream ended inside a message"],
+    [
+      "an answer with both result and error",
+      (peer) => peer.send({ id: 1, result: 1, error: { code: 1, message: "" } }),
+      "RPC_BAD_MESSAGE",
+      "either a result or an error",
+    ],
+    [
+      "a cancellation of nothing",
+      (peer) => peer.send({ method: "$/cancelRequest" }),
+      "RPC_BAD_MESSAGE",
+      "$/cancelRequest without the id",
+    ],
+    [
+      "an id used twice",
+      (peer) => [1, 1].forEach((id) => peer.send({ id, method: "hang" })),
+      "RPC_BAD_MESSAGE",
+      "request id 1 is used again before its answer",
+    ],
+    [
+      "an end inside a message",
+      (peer) => peer.toConnection.end("Content-Length: 10\r\n\r\n{"),
+      "RPC_BAD_FRAME",
+      "the stream ended inside a message",
+    ],
   ];
 
   it.each(broken)("ends on %s, settling what is pending", async (_what, act, code, message) => {
@@ -189,11 +260,27 @@ describe("a connection that gets what is not the protocol", () => {
     expect(reason).toBeInstanceOf(RpcError);
     expect(reason?.code).toBe(code);
     expect(reason?.message).toContain(message);
-    await expect(pending).rejects.toMatchObject({ code: "RPC_CLOSED", message: expect.stringContaining(message) as string });
+    await expect(pending).rejects.toMatchObject({
+      code: "RPC_CLOSED",
+      message: expect.stringContaining(message) as string,
+    });
   });
 
   it("never hangs on garbage: it answers, ends, or still waits for the rest of a message", async () => {
-    const word = fc.constantFrom("Content-Length: ", "\r\n", "\r\n\r\n", "2", "18", "{}", '{"jsonrpc":"2.0"}', '"', "[", "\n", "é", "\0");
+    const word = fc.constantFrom(
+      "Content-Length: ",
+      "\r\n",
+      "\r\n\r\n",
+      "2",
+      "18",
+      "{}",
+      '{"jsonrpc":"2.0"}',
+      '"',
+      "[",
+      "\n",
+      "é",
+      "\0",
+    );
     await fc.assert(
       fc.asyncProperty(fc.array(fc.oneof(word, fc.string({ maxLength: 5 })), { maxLength: 20 }), async (words) => {
         const peer = echoing();
@@ -206,7 +293,8 @@ describe("a connection that gets what is not the protocol", () => {
 });
 
 describe("values that cannot cross", () => {
-  const request = (value: string): string => `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"spec":{"list":[0,${value}]}}}`;
+  const request = (value: string): string =>
+    `{"jsonrpc":"2.0","id":1,"method":"echo","params":{"spec":{"list":[0,${value}]}}}`;
 
   it.each([
     ["9007199254740992", "params.spec.list[1]: the integer 9007199254740992 is outside ±(2^53-1)"],
@@ -224,23 +312,30 @@ describe("values that cannot cross", () => {
     expect((await peer.ask(2, "echo")).result).toEqual({});
   });
 
-  it.each(["9007199254740991", "-9007199254740991", "1e300", "12345678901234567.5", "0.1", '"9007199254740993"', "9.007199254740993e15"])(
-    "lets %s through",
-    async (value) => {
-      const peer = new Peer();
-      let seen: unknown;
-      peer.connection.onRequest("echo", (params) => ({ result: (seen = params) === undefined }));
-      peer.start();
-      peer.sendText(request(value));
-      expect((await peer.answer(1)).result).toBe(false);
-      expect(seen).toEqual({ spec: { list: [0, JSON.parse(value)] } });
-    },
-  );
+  it.each([
+    "9007199254740991",
+    "-9007199254740991",
+    "1e300",
+    "12345678901234567.5",
+    "0.1",
+    '"9007199254740993"',
+    "9.007199254740993e15",
+  ])("lets %s through", async (value) => {
+    const peer = new Peer();
+    let seen: unknown;
+    peer.connection.onRequest("echo", (params) => ({ result: (seen = params) === undefined }));
+    peer.start();
+    peer.sendText(request(value));
+    expect((await peer.answer(1)).result).toBe(false);
+    expect(seen).toEqual({ spec: { list: [0, JSON.parse(value)] } });
+  });
 
   it("finds the unsafe integer behind a large number that is fine", async () => {
     const peer = echoing();
     peer.sendText(request('1e300,{"size":18446744073709551615}'));
-    expect((await peer.answer(1)).error?.message).toContain("params.spec.list[2].size: the integer 18446744073709551615");
+    expect((await peer.answer(1)).error?.message).toContain(
+      "params.spec.list[2].size: the integer 18446744073709551615",
+    );
   });
 
   it("refuses nesting beyond the limit, however deep", async () => {
@@ -266,17 +361,23 @@ describe("values that cannot cross", () => {
     const asked = peer.connection.request("mgr/get", { name: "df" });
     await vi.waitFor(() => expect(peer.received).toHaveLength(1));
     peer.sendText('{"jsonrpc":"2.0","id":0,"result":{"total":18446744073709551615}}');
-    await expect(asked).rejects.toThrow("the answer cannot be used: result.total: the integer 18446744073709551615 is outside");
+    await expect(asked).rejects.toThrow(
+      "the answer cannot be used: result.total: the integer 18446744073709551615 is outside",
+    );
   });
 
   it.each<[string, () => unknown, string]>([
     ["NaN", () => ({ a: [Number.NaN] }), "result.a[0]: expected a finite number, got NaN"],
     ["an unsafe integer", () => ({ size: 2 ** 53 }), "result.size: the integer 9007199254740992 is outside ±(2^53-1)"],
     ["a bigint", () => ({ size: 5n }), "result.size: the integer 5 is outside"],
-    ["a cycle", () => {
-      const a: Record<string, unknown> = {};
-      return (a["self"] = a);
-    }, "nested deeper than 200 levels"],
+    [
+      "a cycle",
+      () => {
+        const a: Record<string, unknown> = {};
+        return (a["self"] = a);
+      },
+      "nested deeper than 200 levels",
+    ],
   ])("answers with an error instead of %s", async (_what, make, message) => {
     const peer = new Peer();
     peer.connection.onRequest("bad", () => ({ result: make() }));
@@ -290,7 +391,10 @@ describe("large answers and slow readers", () => {
 
   function listing(limits = {}, output = new PassThrough()): Peer {
     const peer = new Peer(limits, output);
-    peer.connection.onRequest("list", (params) => ({ result: rows.slice(0, Number(params["count"])), partial: params["partial"] as string }));
+    peer.connection.onRequest("list", (params) => ({
+      result: rows.slice(0, Number(params["count"])),
+      partial: params["partial"] as string,
+    }));
     return peer;
   }
 
@@ -313,7 +417,9 @@ describe("large answers and slow readers", () => {
     const peer = listing({ page: 10_000 });
     peer.connection.listen();
     peer.send({ id: 1, method: "list", params: { count: 1000, partial: "p" } });
-    await vi.waitFor(() => expect(peer.fromConnection.readableLength + peer.fromConnection.writableLength).toBeGreaterThan(16_000));
+    await vi.waitFor(() =>
+      expect(peer.fromConnection.readableLength + peer.fromConnection.writableLength).toBeGreaterThan(16_000),
+    );
     for (let turn = 0; turn < 50; turn++) await new Promise(setImmediate);
     expect(peer.fromConnection.readableLength + peer.fromConnection.writableLength).toBeLessThan(200_000);
     peer.send({ method: "$/cancelRequest", params: { id: 1 } });
@@ -324,7 +430,9 @@ describe("large answers and slow readers", () => {
 
   it("answers with an error instead of a message over the limit", async () => {
     const peer = listing({ body: 100_000 }).start();
-    expect((await peer.ask(1, "list", { count: 1000 })).error?.message).toContain("are over the limit of 100000 bytes a message");
+    expect((await peer.ask(1, "list", { count: 1000 })).error?.message).toContain(
+      "are over the limit of 100000 bytes a message",
+    );
   });
 
   it("reads no more while too much is unread, and goes on when it was read", async () => {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { frame, FrameParser } from "../../src/rpc/frame.ts";
+import { FrameParser, frame } from "../../src/rpc/frame.ts";
 
 const limits = { header: 4096, body: 1 << 20 };
 
@@ -9,7 +9,11 @@ function framed(text: string): Buffer {
 }
 
 /** Feeds bytes cut at the given places; gives the bodies, and the error that ended it. */
-function parse(bytes: Buffer, cuts: number[], bounds = limits): { bodies: string[]; error: string | undefined; idle: boolean } {
+function parse(
+  bytes: Buffer,
+  cuts: number[],
+  bounds = limits,
+): { bodies: string[]; error: string | undefined; idle: boolean } {
   const parser = new FrameParser(bounds);
   const bodies: string[] = [];
   const places = [0, ...cuts.filter((cut) => cut < bytes.length).sort((a, b) => a - b), bytes.length];
@@ -30,25 +34,36 @@ describe("a frame parser", () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: "binary", maxLength: 200 }), { maxLength: 8 }), cuts, (texts, places) => {
         const bytes = Buffer.concat(texts.map(framed));
-        expect(parse(bytes, places)).toEqual({ bodies: texts.map((text) => Buffer.from(text).toString("utf8")), error: undefined, idle: true });
+        expect(parse(bytes, places)).toEqual({
+          bodies: texts.map((text) => Buffer.from(text).toString("utf8")),
+          error: undefined,
+          idle: true,
+        });
       }),
     );
   });
 
   it("gives the bodies before a broken frame and the same error however the bytes are split", () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ maxLength: 50 }), { maxLength: 4 }), fc.uint8Array({ maxLength: 100 }), cuts, (texts, garbage, places) => {
-        const bytes = Buffer.concat([...texts.map(framed), Buffer.from(garbage), framed("last")]);
-        const [whole, split] = [parse(bytes, []), parse(bytes, places)];
-        expect(split.bodies).toEqual(whole.bodies);
-        expect(split.error === undefined).toBe(whole.error === undefined);
-        expect(split.bodies.slice(0, texts.length)).toEqual(texts.map((text) => Buffer.from(text).toString("utf8")));
-      }),
+      fc.property(
+        fc.array(fc.string({ maxLength: 50 }), { maxLength: 4 }),
+        fc.uint8Array({ maxLength: 100 }),
+        cuts,
+        (texts, garbage, places) => {
+          const bytes = Buffer.concat([...texts.map(framed), Buffer.from(garbage), framed("last")]);
+          const [whole, split] = [parse(bytes, []), parse(bytes, places)];
+          expect(split.bodies).toEqual(whole.bodies);
+          expect(split.error === undefined).toBe(whole.error === undefined);
+          expect(split.bodies.slice(0, texts.length)).toEqual(texts.map((text) => Buffer.from(text).toString("utf8")));
+        },
+      ),
     );
   });
 
   it("refuses a line that somebody printed as soon as its end is there", () => {
-    expect(parse(Buffer.from("starting up\n"), []).error).toContain('expected a Content-Length header, got "starting up\\n"');
+    expect(parse(Buffer.from("starting up\n"), []).error).toContain(
+      'expected a Content-Length header, got "starting up\\n"',
+    );
   });
 
   it.each([
@@ -65,16 +80,22 @@ describe("a frame parser", () => {
   });
 
   it("takes a Content-Type in any order and case", () => {
-    const bytes = Buffer.from("content-type: application/vscode-jsonrpc; charset=utf-8\r\nCONTENT-LENGTH:2  \r\n\r\n{}");
+    const bytes = Buffer.from(
+      "content-type: application/vscode-jsonrpc; charset=utf-8\r\nCONTENT-LENGTH:2  \r\n\r\n{}",
+    );
     expect(parse(bytes, [])).toEqual({ bodies: ["{}"], error: undefined, idle: true });
   });
 
   it("refuses a header over the limit before its end has come", () => {
-    expect(parse(Buffer.from("Content-Type: ".padEnd(5000, "x")), [1000, 2000]).error).toContain("longer than 4096 bytes");
+    expect(parse(Buffer.from("Content-Type: ".padEnd(5000, "x")), [1000, 2000]).error).toContain(
+      "longer than 4096 bytes",
+    );
   });
 
   it("refuses a body over the limit without reading it", () => {
-    expect(parse(Buffer.from("Content-Length: 999999999\r\n\r\n"), []).error).toContain("a frame of 999999999 bytes is over the limit of 1048576 bytes");
+    expect(parse(Buffer.from("Content-Length: 999999999\r\n\r\n"), []).error).toContain(
+      "a frame of 999999999 bytes is over the limit of 1048576 bytes",
+    );
   });
 
   it("knows that it is inside a frame", () => {

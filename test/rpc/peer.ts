@@ -3,7 +3,7 @@
 import { PassThrough } from "node:stream";
 import { vi } from "vitest";
 import { Connection, type ConnectionOptions } from "../../src/rpc/connection.ts";
-import { frame, FrameParser } from "../../src/rpc/frame.ts";
+import { FrameParser, frame } from "../../src/rpc/frame.ts";
 
 export interface Received {
   id?: number | string;
@@ -28,7 +28,11 @@ export class Peer {
       output,
       limits,
       warn: (message) => this.warnings.push(message),
-      toWireError: (error) => ({ code: 1001, message: error instanceof Error ? error.message : String(error), data: { type: "TestError" } }),
+      toWireError: (error) => ({
+        code: 1001,
+        message: error instanceof Error ? error.message : String(error),
+        data: { type: "TestError" },
+      }),
     });
   }
 

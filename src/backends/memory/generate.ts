@@ -2,12 +2,6 @@
 import type { Device } from "../../index.ts";
 import { hex } from "./digest.ts";
 
-export interface Generate {
-  readonly hosts: number;
-  readonly devices_per_host: number;
-  readonly daemons_per_host: number;
-}
-
 const HDD = { rotational: "1", size: 4_000_787_030_016, vendor: "ATA", model: "ST4000NM0033" };
 const SSD = { rotational: "0", size: 480_103_981_056, vendor: "ATA", model: "SSDSC2BB480G7" };
 

@@ -60,7 +60,7 @@ export function serviceWrites(cluster: Cluster, pace: Pace) {
     removeService({ service_name: name, force }, call) {
       const text = `Removed service ${name}`;
       const service = cluster.services.get(name) ?? orphan(cluster, name);
-      if (service === undefined) return removeUnknown(cluster, name, call.resumed ? text : undefined);
+      if (service === undefined) return removeUnknown(name, call.resumed ? text : undefined);
       checkRemoval(cluster, service, force);
       service.deleted = true;
       return pace.converge(call, text, () =>
@@ -153,11 +153,8 @@ function servicesNamed(cluster: Cluster, name: string): Service[] {
   return cluster.services.has(name) || ofType.length === 0 ? [cluster.service(name)] : ofType;
 }
 
-/** Ceph's nfs module removes the ingress of a cluster before the cluster, whether there is one or not. */
-function removeUnknown(cluster: Cluster, name: string, resumed: string | undefined): string {
+function removeUnknown(name: string, resumed: string | undefined): string {
   if (resumed !== undefined) return resumed;
-  const behind = name.startsWith("ingress.") ? name.slice("ingress.".length) : undefined;
-  if (behind !== undefined && cluster.services.has(behind)) return `Service ${name} does not exist: nothing to remove`;
   throw new NotFoundError(`service ${name} does not exist; 'ceph orch ls' lists the services`);
 }
 

@@ -1,0 +1,25 @@
+/** `ceph fs volume create` and `rm`, whose module asks the orchestrator for metadata servers. */
+import { describe, expect, it } from "vitest";
+
+import { type At, type ModernRelease, START, beginningWith } from "./start.ts";
+
+export function volumeCommands(at: At, release: ModernRelease): void {
+  describe("volumes", () => {
+    beginningWith(at, release, START);
+
+    it("get an mds service with the placement asked for", async () => {
+      expect((await at().ceph(["fs", "volume", "create", "vol1", "h1 h2"])).code).toBe(0);
+      expect(await at().json("orch ls mds --export")).toMatchObject([
+        { service_type: "mds", service_id: "vol1", placement: { hosts: ["h1", "h2"] } },
+      ]);
+      await at().readUntil("mds.vol1 to run", "orch ps", { service_name: "mds.vol1" }, (rows: unknown[]) => rows.length === 2);
+    });
+
+    it("take it with them when they are removed", async () => {
+      const { code, stderr } = await at().ceph("fs volume rm vol1 --yes-i-really-mean-it");
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      await at().readUntil("mds.vol1 to go", "orch ps", {}, (rows: unknown[]) => rows.length === 0);
+      expect(await at().ok("orch ls mds")).toBe("No services reported");
+    });
+  });
+}
