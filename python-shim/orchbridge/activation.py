@@ -45,7 +45,7 @@ def deactivate(mgr: Any) -> Answer:
     present = chosen(mgr)
     if present != NAME:
         return 0, f"{NAME} is not the orchestrator ({present or 'there is none'}); nothing was changed", ""
-    # Ceph's own way. Plain `config rm` would not reach a running manager: it is told of new values, not of removed ones.
+    # Ceph's own way. Plain `config rm` would not reach a running manager: it hears of new values, not of removed ones.
     how = f"{'orch' if MODERN else 'orchestrator'} set backend ''"
     retval, _, stderr = mgr.remote(_CHOOSER, "_set_backend", "")
     if retval != 0:

@@ -14,6 +14,7 @@ from .generated.methods import SCHEMA_HASH
 from .health import Health
 from .mgr_port import MgrPort
 from .node import node_command
+from .option_values import OptionValues
 from .progress import Operations, ProgressEvents
 from .settings import DECLARED, Settings, read_settings
 from .stats import Stats
@@ -30,6 +31,7 @@ class Bridge:
         self.mgr = mgr
         self.log = mgr.log
         self.stats = Stats()
+        self._options = OptionValues(mgr)
         self.health = Health(mgr.set_health_checks)
         events = ProgressEvents(mgr.remote, MODERN, self.log)
         self.operations = Operations(events)
@@ -83,7 +85,8 @@ class Bridge:
     # What the supervisor asks
 
     def _settings(self) -> Settings:
-        return read_settings(self.mgr.get_module_option)
+        self._options.refresh()
+        return read_settings(self._options.get)
 
     def _session(self) -> Dict[str, Any]:
         mgr = self.mgr
@@ -104,8 +107,8 @@ class Bridge:
         supervisor = self.supervisor
         down = supervisor.down
         state = supervisor.available()
-        wanted = down is None and supervisor.settings.backend is not None
-        unavailable = state.reason if wanted and not state.available else None
+        wanted = supervisor.settings.backend is not None or supervisor.settings_error is not None
+        unavailable = state.reason if down is None and wanted and not state.available else None
         self.health.look(time.monotonic(), down, unavailable, supervisor.lasting)
         if not MODERN:
             self.completions.sweep()
@@ -120,7 +123,7 @@ class Bridge:
         return int(retval), str(stdout), str(stderr)
 
     def option(self, name: str) -> Any:
-        return self.mgr.get_module_option(name) if any(row["name"] == name for row in DECLARED) else None
+        return self._options.get(name) if any(row["name"] == name for row in DECLARED) else None
 
     def log_to_cluster(self, level: str, message: str) -> None:
         """`level` is one of DEBUG, INFO, SEC, WARN and ERROR."""

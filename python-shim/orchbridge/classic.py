@@ -161,7 +161,7 @@ class Completions:
     # Waiting
 
     def wait(self, completions: Iterable[Any]) -> bool:
-        """Ends every completion: complete, errored or persistent. Always true, since false means to be asked for ever."""
+        """Ends every completion: complete, errored or persistent. Always true: after false the caller asks for ever."""
         mine = {completion.call_id: completion for completion in completions if getattr(completion, "call_id", "")}
         with self._lock:
             entries = [self._submitted[call] for call in mine if call in self._submitted]
@@ -374,4 +374,3 @@ class Completions:
     def counts(self) -> Dict[str, int]:
         with self._lock:
             return {"submitted": len(self._submitted), "running": len({id(run) for run in self._running.values()})}
-

@@ -7,17 +7,20 @@ import time
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from .activation import activate, deactivate
-from .forward import feature_names, public_methods
-from .forward import MODERN
+from .forward import MODERN, feature_names, public_methods
 from .generated.methods import SCHEMA_HASH
 
 Answer = Tuple[int, str, str]
 
-_FORMAT = "name=format,type=CephChoices,strings=plain|json,req=false"
+_FORMAT = "name=format,type=CephChoices,strings=plain|json|json-pretty,req=false"
 
 COMMANDS: List[Dict[str, str]] = [
     {"cmd": "orchbridge activate", "desc": "Make orchbridge the orchestrator of this cluster", "perm": "rw"},
-    {"cmd": "orchbridge deactivate", "desc": "Stop being the orchestrator; run before disabling the module", "perm": "rw"},
+    {
+        "cmd": "orchbridge deactivate",
+        "desc": "Stop being the orchestrator; run before disabling the module",
+        "perm": "rw",
+    },
     {"cmd": f"orchbridge status {_FORMAT}", "desc": "Show the backend, the Node process and its calls", "perm": "r"},
     {"cmd": f"orchbridge features {_FORMAT}", "desc": "List what the backend can do", "perm": "r"},
     {"cmd": "orchbridge restart", "desc": "Restart the Node process", "perm": "rw"},
@@ -83,7 +86,8 @@ def _status_lines(status: Dict[str, Any]) -> List[str]:
         f"Available: {'Yes' if backend['available'] else 'No (' + backend['reason'] + ')'}",
     ]
     if node["running"]:
-        lines.append(f"Node: {node['version']}, pid {node['pid']}, up {_duration(node['uptime_s'])}, restarts: {node['restarts']}")
+        up = _duration(node["uptime_s"])
+        lines.append(f"Node: {node['version']}, pid {node['pid']}, up {up}, restarts: {node['restarts']}")
     else:
         lines.append(f"Node: not running ({node['problem']})")
     if node["last_end"]:

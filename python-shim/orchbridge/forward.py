@@ -50,7 +50,7 @@ def bound(name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str,
     return {key: to_wire(value, key) for key, value in given.items() if value is not None}
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _parameter_names(name: str) -> Tuple[str, ...]:
     signature = inspect.signature(getattr(orchestrator.Orchestrator, name))
     return tuple(signature.parameters)[1:]

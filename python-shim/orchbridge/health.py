@@ -1,4 +1,4 @@
-"""The module's health checks: those of the bridge and those that the Node side sets, which Ceph knows only as one set."""
+"""The module's health checks: those of the bridge and those that the Node side sets, which to Ceph are one set."""
 
 import threading
 from typing import Any, Callable, Dict, List, Optional

@@ -75,7 +75,9 @@ class MgrPort:
     def _serve(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
         serve = self._methods.get(method)
         if serve is None:
-            connection.respond_error(request_id, _METHOD_NOT_FOUND, f"the manager has no {method}", {"type": "MethodNotFound"})
+            connection.respond_error(
+                request_id, _METHOD_NOT_FOUND, f"the manager has no {method}", {"type": "MethodNotFound"}
+            )
             return
         try:
             result = serve(params if isinstance(params, dict) else {})
@@ -129,7 +131,9 @@ class MgrPort:
 
     def _store_list(self, params: Dict[str, Any]) -> Any:
         prefix = _STORE + _text(params, "prefix")
-        retval, stdout, stderr = self._manager.mon_command({"prefix": "config-key dump", "key": prefix, "format": "json"})
+        retval, stdout, stderr = self._manager.mon_command(
+            {"prefix": "config-key dump", "key": prefix, "format": "json"}
+        )
         _check(retval, stderr)
         found = json.loads(stdout or "{}")
         return {name[len(_STORE) :]: value for name, value in found.items() if name.startswith(prefix)}
@@ -183,8 +187,8 @@ def _check(retval: int, stderr: str) -> None:
 def plain(value: Any) -> Any:
     """What the manager gives, as JSON.
 
-    Numbers that JavaScript cannot hold become null: the maps are full of 64-bit feature masks, and a map that could not be
-    read for their sake would be of no use.
+    Numbers that JavaScript cannot hold become null: the maps are full of 64-bit feature masks, and must be readable in
+    spite of them.
     """
     if value is None or isinstance(value, (bool, str)):
         return value

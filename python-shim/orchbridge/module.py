@@ -24,8 +24,6 @@ class Module(mgr_module.MgrModule, orchestrator.Orchestrator):  # type: ignore[m
     MODULE_OPTION_DEFAULTS: Dict[str, Any] = {}
     # Without it, 18 and 20 write a crash dump that names the module each time they load it.
     NOTIFY_TYPES: List[Any] = []
-    # Without it 18.2 and later write a crash dump at each start.
-    NOTIFY_TYPES: List[Any] = []
     # 20.2 looks commands up here first; where it finds none it asks handle_command, as all releases do.
     if hasattr(mgr_module, "CLICommandBase"):
         CLICommand = mgr_module.CLICommandBase.make_registry_subtype("OrchbridgeCLICommand")

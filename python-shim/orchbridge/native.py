@@ -3,7 +3,7 @@
 Each class gets what its own constructor takes, so one answer of Node serves every release.
 """
 
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, List
 
 import orchestrator
 

@@ -28,7 +28,7 @@ def child_environment(environ: Mapping[str, str]) -> Dict[str, str]:
 
 
 class NodeProcess:
-    """A running Node process. `on_exit` is called once, from a thread of its own, with the sentence that explains the end.
+    """A running Node process. `on_exit` is called once, from its own thread, with the sentence that explains the end.
 
     `read_fd` and `write_fd` are the protocol's ends; whoever uses them closes them.
     """
@@ -83,7 +83,7 @@ class NodeProcess:
         except ChildProcessError:
             pass  # reaped by somebody else; the status is lost
         with self._reaping:
-            # Before the pid is free: children of Node would go on with work that nobody waits for, and hold stderr open.
+            # While the pid is ours: children of Node would go on with work that nobody waits for, and hold stderr open.
             self._kill_group()
             status = self._popen.wait()
             self._reaped = True

@@ -1,4 +1,4 @@
-"""The module's options: declared for Ceph, and every value checked here, since the monitors take 0 where the minimum is 1."""
+"""The module's options: declared for Ceph, and every value checked: the monitors take 0 where the minimum is 1."""
 
 import json
 import math
@@ -122,7 +122,9 @@ def _backend(name: str, value: Any) -> str:
     if "/" not in value:
         return str(value)
     if not value.startswith("/") or not value.endswith((".ts", ".mts", ".mjs", ".js")):
-        raise SettingsError(f"{name}: expected a built-in name or the absolute path of a .ts or .mjs file, got {value!r}")
+        raise SettingsError(
+            f"{name}: expected a built-in name or the absolute path of a .ts or .mjs file, got {value!r}"
+        )
     return _trusted_file(name, value)
 
 

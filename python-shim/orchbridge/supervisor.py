@@ -118,7 +118,9 @@ class Supervisor:
         self._lasting = False
         self._silent_pings = 0
         self._last_tick = time.monotonic()
+        # The last good options, once there were any, and what is wrong with the present ones.
         self.settings = Settings()
+        self._configured = False
         self.settings_error: Optional[str] = None
         self.state: Optional[BackendState] = None
         self.features: List[str] = []
@@ -138,12 +140,14 @@ class Supervisor:
     @property
     def down(self) -> Optional[str]:
         """Why Node does not run, or None while it does."""
-        return self.settings_error or (self._problem if self._connection is None else None)
+        if self._connection is not None:
+            return None
+        return self._problem if self._configured else self.settings_error or self._problem
 
     @property
     def lasting(self) -> bool:
         """Whether `down` needs somebody to do something."""
-        return self.settings_error is not None or self._lasting
+        return self._lasting or (self.settings_error is not None and not self._configured)
 
     def available(self) -> BackendState:
         """The state of the backend, or of what is in its way."""
@@ -162,7 +166,7 @@ class Supervisor:
         patience = min(deadline, time.monotonic() + PATIENCE)
         with self._changed:
             while True:
-                if self.settings_error is not None:
+                if self.settings_error is not None and not self._configured:
                     raise Unavailable(self.settings_error)
                 connection = self._connection
                 if connection is not None and connection.closed is None:
@@ -216,24 +220,27 @@ class Supervisor:
         process, connection = self._process, self._connection
         if process is None:
             with self._lifecycle:
-                if not self._stopping and self.settings_error is None and now >= self._next_start:
+                if not self._stopping and self._configured and now >= self._next_start:
                     self._start()
         elif connection is not None:
             self._watch(process, connection, stood_still)
 
     def _take_options(self) -> None:
         try:
-            settings, error = self._read_settings(), None
+            settings = self._read_settings()
         except SettingsError as problem:
-            settings, error = self.settings, str(problem)
+            self._log.error("options: %s", problem)
+            with self._changed:
+                kept = "; the former configuration stays in use" if self._configured else ""
+                self.settings_error = f"{problem}{kept}"
+                self._changed.notify_all()
+            return
         former = self.settings
         with self._changed:
-            self.settings_error = error
+            self.settings_error = None
             self.settings = settings
+            self._configured = True
             self._changed.notify_all()
-        if error is not None:
-            self._log.error("options: %s", error)
-            return
         process, connection = self._process, self._connection
         if process is None:
             self._next_start = 0.0
@@ -307,7 +314,10 @@ class Supervisor:
             self.connected_at = time.monotonic()
             self._changed.notify_all()
         self._log.info(
-            "Node %s runs, pid %s, orchbridge %s", self.hello.get("node"), self.hello.get("pid"), self.hello.get("version")
+            "Node %s runs, pid %s, orchbridge %s",
+            self.hello.get("node"),
+            self.hello.get("pid"),
+            self.hello.get("version"),
         )
 
     def take_state(self, connection: Optional[Connection], params: Any) -> None:

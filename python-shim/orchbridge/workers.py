@@ -15,19 +15,21 @@ class Workers:
         self._name = name
         self._most = threads
         self._log = log
-        self._queue: "queue.Queue[Callable[[], None]]" = queue.Queue(waiting)
+        self._queue: queue.Queue[Callable[[], None]] = queue.Queue(waiting)
         self._lock = threading.Lock()
         self._threads = 0
-        self._busy = 0
+        # Pieces of work that wait or run.
+        self._in_hand = 0
 
     def submit(self, work: Callable[[], None]) -> bool:
         """Whether the work was taken; False when too much is waiting already."""
-        try:
-            self._queue.put_nowait(work)
-        except queue.Full:
-            return False
         with self._lock:
-            if self._threads < self._most and self._threads - self._busy < self._queue.qsize():
+            try:
+                self._queue.put_nowait(work)
+            except queue.Full:
+                return False
+            self._in_hand += 1
+            if self._threads < min(self._most, self._in_hand):
                 self._threads += 1
                 threading.Thread(target=self._run, name=self._name, daemon=True).start()
         return True
@@ -37,15 +39,13 @@ class Workers:
             work = self._next()
             if work is None:
                 return
-            with self._lock:
-                self._busy += 1
             try:
                 work()
             except Exception:
                 self._log.exception("a bug in orchbridge, in %s", self._name)
             finally:
                 with self._lock:
-                    self._busy -= 1
+                    self._in_hand -= 1
 
     def _next(self) -> Optional[Callable[[], None]]:
         while True:
@@ -53,7 +53,7 @@ class Workers:
                 return self._queue.get(timeout=IDLE)
             except queue.Empty:
                 with self._lock:
-                    # Work may have come in since; whoever brought it counted on this thread.
+                    # Work may have come in since, and nobody else may have been started for it.
                     if self._queue.empty():
                         self._threads -= 1
                         return None

@@ -23,7 +23,9 @@ class Calls(PeerTest):
         error = {"code": 1002, "message": "no host h9", "data": {"type": "ValidationError", "errno": 22}}
         with self.assertRaises(WireError) as caught:
             self.peer.call("fail", error)
-        self.assertEqual((caught.exception.code, str(caught.exception), caught.exception.data["errno"]), (1002, "no host h9", 22))
+        self.assertEqual(
+            (caught.exception.code, str(caught.exception), caught.exception.data["errno"]), (1002, "no host h9", 22)
+        )
 
     def test_many_threads_get_each_its_own_answer(self) -> None:
         wrong: List[Any] = []
@@ -91,7 +93,9 @@ class Notifications(PeerTest):
             self.peer.connection.respond(request_id, [method, params])
 
         threading.Thread(target=answer).start()
-        self.assertEqual(self.peer.call("ask", {"method": "mgr/get", "params": {"name": "x"}}), ["mgr/get", {"name": "x"}])
+        self.assertEqual(
+            self.peer.call("ask", {"method": "mgr/get", "params": {"name": "x"}}), ["mgr/get", {"name": "x"}]
+        )
 
 
 class Deadlines(PeerTest):
@@ -222,7 +226,10 @@ class Values(PeerTest):
         self.assertEqual(self.peer.call("echo", {}), {})
 
     def test_a_message_over_the_limit_is_refused_before_it_is_sent(self) -> None:
-        with mock.patch.object(frames, "FRAME_LIMIT", 1000), self.assertRaisesRegex(BadValue, "over the limit of 1000 bytes"):
+        with (
+            mock.patch.object(frames, "FRAME_LIMIT", 1000),
+            self.assertRaisesRegex(BadValue, "over the limit of 1000 bytes"),
+        ):
             self.peer.call("echo", {"text": "x" * 2000})
         self.assertEqual(self.peer.call("echo", {}), {})
 

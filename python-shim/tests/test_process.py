@@ -25,7 +25,11 @@ class Output(PeerTest):
         until("the four prints in the log", lambda: self.peer.logged.texts.count(text) == 4)
 
     def test_a_line_of_pino_is_logged_at_its_level(self) -> None:
-        lines = ['{"level":20,"msg":"quiet"}', '{"level":40,"time":1,"msg":"careful","call":"c1","method":"get_hosts"}', "plain"]
+        lines = [
+            '{"level":20,"msg":"quiet"}',
+            '{"level":40,"time":1,"msg":"careful","call":"c1","method":"get_hosts"}',
+            "plain",
+        ]
         self.peer.call("log", {"lines": lines})
         until("three lines", lambda: len(self.peer.logged.lines) == 3)
         self.assertEqual(
@@ -42,7 +46,15 @@ class Output(PeerTest):
 
 class Environment(PeerTest):
     def test_only_a_few_variables_are_handed_on(self) -> None:
-        given = {"PATH": "/bin", "HOME": "/h", "LANG": "C", "TZ": "UTC", "SECRET": "s", "ORCHBRIDGE_X": "1", CHILD_VARIABLE: "1 2"}
+        given = {
+            "PATH": "/bin",
+            "HOME": "/h",
+            "LANG": "C",
+            "TZ": "UTC",
+            "SECRET": "s",
+            "ORCHBRIDGE_X": "1",
+            CHILD_VARIABLE: "1 2",
+        }
         self.assertEqual(sorted(child_environment(given)), ["HOME", "LANG", "ORCHBRIDGE_X", "PATH", "TZ"])
 
     def test_the_process_sees_no_more(self) -> None:
@@ -163,7 +175,8 @@ class LifeLine(unittest.TestCase):
 
 class Lines(unittest.TestCase):
     def test_an_error_of_pino_is_shown_with_its_stack(self) -> None:
-        line = '{"level":50,"msg":"get_hosts failed","log_id":"a1","err":{"message":"boom","stack":"Error: boom\\n    at x"}}'
+        error = '{"message":"boom","stack":"Error: boom\\n    at x"}'
+        line = '{"level":50,"msg":"get_hosts failed","log_id":"a1","err":' + error + "}"
         self.assertEqual(parse(line), (logging.ERROR, "get_hosts failed log_id=a1\nError: boom\n    at x"))
 
     def test_a_line_that_only_looks_like_json_is_shown_as_it_is(self) -> None:
@@ -189,7 +202,17 @@ class Lines(unittest.TestCase):
     def test_the_last_words_are_the_error(self) -> None:
         log, _logged = list_log("words")
         lines = LineLog(log)
-        for line in ["hello", "file:///x/main.mjs:12", "  throw new Error('x')", "  ^", "", "Error: x", "    at y (z:1:2)", "", "Node.js v24.21.0"]:
+        for line in [
+            "hello",
+            "file:///x/main.mjs:12",
+            "  throw new Error('x')",
+            "  ^",
+            "",
+            "Error: x",
+            "    at y (z:1:2)",
+            "",
+            "Node.js v24.21.0",
+        ]:
             lines.take(line)
         self.assertEqual(lines.last_words(), "Error: x")
 

@@ -57,8 +57,7 @@ def run_checks(release: str) -> Dict[str, Any]:
     environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "ORCHBRIDGE_TEST_NODE": "/mnt/node"}
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", "--", *inside, *start],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
         timeout=300,
         check=False,
@@ -66,7 +65,9 @@ def run_checks(release: str) -> Dict[str, Any]:
     )
     lines = done.stdout.strip().splitlines()
     if done.returncode != 0 or not lines:
-        raise AssertionError(f"{release}: the checks ended with {done.returncode}\n{done.stdout}\n{done.stderr[-4000:]}")
+        raise AssertionError(
+            f"{release}: the checks ended with {done.returncode}\n{done.stdout}\n{done.stderr[-4000:]}"
+        )
     report: Dict[str, Any] = json.loads(lines[-1])
     return report
 

@@ -1,1 +1,1 @@
-"""Tests that run inside a prepared root of a Ceph release, with its Python and its real classes; see ../test_releases.py."""
+"""Checks that run inside a prepared root of a release, with its Python and real classes; see ../test_releases.py."""

@@ -9,6 +9,7 @@ from typing import Any, Dict, List
 from unittest import mock
 
 import orchestrator
+
 from orchbridge.forward import MODERN
 
 from .made import RunningTest, until
@@ -40,14 +41,15 @@ class Common(RunningTest):
     def test_an_unknown_command_is_refused(self) -> None:
         self.assertEqual(self.module.handle_command("", {"prefix": "orchbridge dance"}).retval, -22)
 
-    def test_a_bad_option_is_named_and_nothing_is_asked_until_it_is_good(self) -> None:
+    def test_a_bad_option_is_named_and_the_former_ones_stay_in_use_until_it_is_removed(self) -> None:
         self.module.options["call_timeout"] = 0
         self.module.config_notify()
-        text = "call_timeout: expected seconds from 1 to 3600, got 0"
+        text = "call_timeout: expected seconds from 1 to 3600, got 0; the former configuration stays in use"
         until("the option to be refused", lambda: self.module.available()[1] == text)
-        until("the health check", lambda: "ORCHBRIDGE_DOWN" in self.module.health)
-        self.assertEqual(self.module.health["ORCHBRIDGE_DOWN"]["detail"], [text])
-        self.module.options["call_timeout"] = 5
+        until("the health check", lambda: "ORCHBRIDGE_BACKEND_UNAVAILABLE" in self.module.health, 15)
+        self.assertEqual(self.module.health["ORCHBRIDGE_BACKEND_UNAVAILABLE"]["detail"], [text])
+        self.assertEqual(self.supervisor.connection.call("echo", {"a": 1}, 5), {"a": 1})
+        self.module.removed.add("call_timeout")
         self.module.config_notify()
         until("the module to be available", lambda: self.module.available()[0])
         until("the health check to be gone", lambda: self.module.health == {})
@@ -84,7 +86,9 @@ class Port(RunningTest):
 
     def test_a_value_that_monitors_would_lose_is_refused(self) -> None:
         error = _asked(self, "mgr/store_set", key="k", value="é" * 40_000)["error"]
-        self.assertEqual((error["code"], error["message"]), (-32602, "mgr/store_set: value: expected at most 65536 bytes, got 80000"))
+        self.assertEqual(
+            (error["code"], error["message"]), (-32602, "mgr/store_set: value: expected at most 65536 bytes, got 80000")
+        )
 
     def test_a_command_gives_what_the_monitors_answer(self) -> None:
         self.assertEqual(_asked(self, "mgr/command", prefix="refuse"), {"retval": -22, "stdout": "", "stderr": "no"})
@@ -131,11 +135,17 @@ if MODERN:
             self.assertGreater(context["deadline_ms"], 55_000)
 
         def test_lists_may_come_in_pages(self) -> None:
-            self.answer(orchestrator__get_hosts={"pages": [[{"hostname": "h1"}, {"hostname": "h2"}], [{"hostname": "h3"}]]})
+            self.answer(
+                orchestrator__get_hosts={"pages": [[{"hostname": "h1"}, {"hostname": "h2"}], [{"hostname": "h3"}]]}
+            )
             self.assertEqual([host.hostname for host in self.module.get_hosts().result], ["h1", "h2", "h3"])
 
         def test_a_method_that_the_backend_lacks_is_not_supported(self) -> None:
-            result = self.module.node_proxy_fullreport() if hasattr(self.module, "node_proxy_fullreport") else self.module.plan([])
+            result = (
+                self.module.node_proxy_fullreport()
+                if hasattr(self.module, "node_proxy_fullreport")
+                else self.module.plan([])
+            )
             with self.assertRaises(NotImplementedError):
                 orchestrator.raise_if_exception(result)
 
@@ -154,7 +164,10 @@ if MODERN:
 
         def test_a_bug_of_the_shim_is_one_line_with_a_log_id(self) -> None:
             self.bridge.calls.modern = lambda *_args: 1 / 0
-            with self.assertRaisesRegex(orchestrator.OrchestratorError, r"get_hosts failed .*ZeroDivisionError.*\(log id \w{8} in the mgr log\)$"):
+            with self.assertRaisesRegex(
+                orchestrator.OrchestratorError,
+                r"get_hosts failed .*ZeroDivisionError.*\(log id \w{8} in the mgr log\)$",
+            ):
                 orchestrator.raise_if_exception(self.module.get_hosts())
 
         def test_methods_without_an_answer_are_there_only_when_supported(self) -> None:
@@ -190,7 +203,9 @@ if MODERN:
             self.module.options["call_timeout"] = 1
             self.answer(orchestrator__get_hosts={"do": "hang"})
             began = time.monotonic()
-            with self.assertRaisesRegex(orchestrator.OrchestratorError, "timed out after .* s in orchestrator/get_hosts"):
+            with self.assertRaisesRegex(
+                orchestrator.OrchestratorError, "timed out after .* s in orchestrator/get_hosts"
+            ):
                 orchestrator.raise_if_exception(self.module.get_hosts())
             self.assertLess(time.monotonic() - began, 4)
 
@@ -225,7 +240,9 @@ if not MODERN:
             self.assertEqual(completion.result[0].name, "h1")
 
         def test_many_completions_are_one_batch(self) -> None:
-            self.answer(classic__get_hosts={"value": []}, classic__add_host={"value": {"value": "ok", "operations": []}})
+            self.answer(
+                classic__get_hosts={"value": []}, classic__add_host={"value": {"value": "ok", "operations": []}}
+            )
             asked: List[Dict[str, Any]] = []
             connection = self.supervisor.connection
             call = connection.call
@@ -239,10 +256,14 @@ if not MODERN:
         def test_a_write_is_persistent_then_effective(self) -> None:
             self.answer(classic__add_host={"value": "Added", "effective_ms": 300})
             completion = self.module.add_host("h1")
-            self.assertEqual((completion.is_persistent, completion.is_effective, str(completion)), (False, False, "add host h1"))
+            self.assertEqual(
+                (completion.is_persistent, completion.is_effective, str(completion)), (False, False, "add host h1")
+            )
             self.waited(completion)
             self.assertEqual((completion.is_persistent, completion.is_effective), (True, False))
-            self.assertEqual((completion.result, completion.is_complete, completion.should_wait), ("Added", False, False))
+            self.assertEqual(
+                (completion.result, completion.is_complete, completion.should_wait), ("Added", False, False)
+            )
             until("it to be effective", lambda: completion.is_effective)
             self.assertTrue(completion.is_complete)
             wanted = ("progress", "complete", (completion.progress_id,), {})
@@ -264,7 +285,9 @@ if not MODERN:
             error = {"code": 1003, "message": "no host h9", "data": {"type": "NotFoundError"}}
             self.answer(classic__remove_host={"error": error})
             completion = self.waited(self.module.remove_host("h9"))
-            self.assertEqual((completion.is_errored, completion.is_complete, completion.should_wait), (True, True, False))
+            self.assertEqual(
+                (completion.is_errored, completion.is_complete, completion.should_wait), (True, True, False)
+            )
             with self.assertRaisesRegex(orchestrator.OrchestratorError, "^no host h9$"):
                 orchestrator.raise_if_exception(completion)
 

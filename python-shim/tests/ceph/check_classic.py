@@ -4,6 +4,7 @@ import unittest
 from typing import Any
 
 import orchestrator
+
 from orchbridge.errors import to_exception
 from orchbridge.failure import WireError
 from orchbridge.generated.methods import ERRORS
@@ -38,12 +39,16 @@ class FromWire(unittest.TestCase):
         self.assertIn("/dev/sdb", node.devices[0].pretty_print())
 
     def test_services_can_be_sorted_whatever_they_lack(self) -> None:
-        rows = to_native("ClassicServiceDescription[]", [{"service_type": "mds", "nodename": "h1"}, {"service_type": "mds"}])
+        rows = to_native(
+            "ClassicServiceDescription[]", [{"service_type": "mds", "nodename": "h1"}, {"service_type": "mds"}]
+        )
         rows.sort(key=lambda row: (row.service_type, row.nodename, row.service_instance))
         self.assertEqual([row.nodename for row in rows], ["", "h1"])
 
     def test_upgrade_status(self) -> None:
-        status = to_native("ClassicUpgradeStatusSpec", {"in_progress": True, "services_complete": ["mon"], "message": "m"})
+        status = to_native(
+            "ClassicUpgradeStatusSpec", {"in_progress": True, "services_complete": ["mon"], "message": "m"}
+        )
         self.assertEqual((status.in_progress, status.services_complete, status.message), (True, ["mon"], "m"))
 
 

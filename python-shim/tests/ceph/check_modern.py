@@ -11,6 +11,7 @@ import orchestrator
 from ceph.deployment.drive_group import DriveGroupSpec
 from ceph.deployment.hostspec import HostSpec
 from ceph.deployment.service_spec import PlacementSpec, ServiceSpec
+
 from orchbridge import specs
 from orchbridge.errors import to_exception
 from orchbridge.failure import BadAnswer, BadValue, CallTimeout, ConnectionLost, Unavailable, WireError
@@ -28,12 +29,19 @@ class ToWire(unittest.TestCase):
         self.assertEqual((wire["hostname"], wire["addr"], wire["labels"]), ("h1", "10.0.0.1", ["a"]))
 
     def test_a_service_is_sent_as_ceph_writes_it(self) -> None:
-        spec = ServiceSpec("mds", service_id="fs1", placement=PlacementSpec(count=2, hosts=["h1", "h2"]), preview_only=True)
+        spec = ServiceSpec(
+            "mds", service_id="fs1", placement=PlacementSpec(count=2, hosts=["h1", "h2"]), preview_only=True
+        )
         self.assertEqual(to_wire(spec, "spec"), json.loads(json.dumps(spec.to_json())))
         self.assertIs(to_wire(spec, "spec")["spec"]["preview_only"], True)
 
     def test_osds_are_sent_with_their_devices(self) -> None:
-        given = {"service_type": "osd", "service_id": "d", "placement": {"host_pattern": "*"}, "data_devices": {"all": True}}
+        given = {
+            "service_type": "osd",
+            "service_id": "d",
+            "placement": {"host_pattern": "*"},
+            "data_devices": {"all": True},
+        }
         wire = to_wire([DriveGroupSpec.from_json(given)], "specs")
         self.assertEqual(wire[0]["spec"]["data_devices"], {"all": True})
 
@@ -49,7 +57,11 @@ class ToWire(unittest.TestCase):
         self.assertEqual(to_wire(str_to_datetime(TIME), "t"), TIME)
 
     def test_what_cannot_be_sent_names_its_place(self) -> None:
-        for value, why in ((2**53, "outside of"), (float("nan"), "nan is not a number"), (object(), "cannot send a object")):
+        for value, why in (
+            (2**53, "outside of"),
+            (float("nan"), "nan is not a number"),
+            (object(), "cannot send a object"),
+        ):
             with self.assertRaisesRegex(BadValue, r"specs\[1\]\.count: .*" + why):
                 to_wire([1, {"count": value}], "specs")
 
@@ -127,7 +139,9 @@ class FromWire(unittest.TestCase):
         self.assertEqual(orchestrator.DaemonDescription.from_json(daemon.to_json()).to_json(), daemon.to_json())
 
     def test_daemons_without_a_service_have_none(self) -> None:
-        (daemon,) = to_native("DaemonDescription[]", [{"daemon_type": "osd", "daemon_id": "3", "service_name": "osd.3"}])
+        (daemon,) = to_native(
+            "DaemonDescription[]", [{"daemon_type": "osd", "daemon_id": "3", "service_name": "osd.3"}]
+        )
         self.assertEqual(daemon.service_name(), "osd")
 
     def test_services_of_every_type_the_release_knows(self) -> None:
@@ -176,7 +190,9 @@ class FromWire(unittest.TestCase):
         self.assertEqual(row.spec.service_name(), "osd.d")
 
     def test_no_object_of_the_exact_base_class_leaves_where_interpreters_share_objects(self) -> None:
-        (row,) = to_native("ServiceDescription[]", [{"service_type": "crash", "placement": {"host_pattern": "*"}, "status": {}}])
+        (row,) = to_native(
+            "ServiceDescription[]", [{"service_type": "crash", "placement": {"host_pattern": "*"}, "status": {}}]
+        )
         shared = sys.version_info >= (3, 12) and not specs._pickled
         self.assertEqual(type(row.spec) is ServiceSpec, not shared)
         first = row.to_json()
@@ -184,15 +200,30 @@ class FromWire(unittest.TestCase):
         self.assertEqual(ServiceSpec.from_json(row.spec.to_json()).to_json(), row.spec.to_json())
 
     def test_upgrade_status(self) -> None:
-        wire = {"in_progress": True, "target_image": "i", "services_complete": ["mon"], "message": "m", "is_paused": True}
+        wire = {
+            "in_progress": True,
+            "target_image": "i",
+            "services_complete": ["mon"],
+            "message": "m",
+            "is_paused": True,
+        }
         status = to_native("UpgradeStatusSpec", {**wire, "which": "all", "progress": "1/2", "unheard_of": 1})
         self.assertIs(type(status), orchestrator.UpgradeStatusSpec)
         self.assertEqual({name: getattr(status, name) for name in wire}, wire)
 
     def test_osds_that_are_being_removed(self) -> None:
-        wire = {"osd_id": 3, "hostname": "h1", "drain_status": "draining", "pg_count": 7, "draining": True, "force": True}
+        wire = {
+            "osd_id": 3,
+            "hostname": "h1",
+            "drain_status": "draining",
+            "pg_count": 7,
+            "draining": True,
+            "force": True,
+        }
         (row,) = to_native("OsdRemovalStatus[]", [wire])
-        self.assertEqual((row.osd_id, row.hostname, row.drain_status_human(), row.get_pg_count()), (3, "h1", "draining", 7))
+        self.assertEqual(
+            (row.osd_id, row.hostname, row.drain_status_human(), row.get_pg_count()), (3, "h1", "draining", 7)
+        )
         self.assertEqual((row.replace, row.force, row.zap, row.drain_started_at), (False, True, False, None))
         self.assertEqual(row.to_json(), wire)
         self.assertEqual(pickle.loads(pickle.dumps(row)).osd_id, 3)
@@ -207,12 +238,18 @@ class FromWire(unittest.TestCase):
     def test_plain_results_and_what_stands_for_nothing(self) -> None:
         self.assertEqual(to_native("string", "x"), "x")
         self.assertEqual(to_native("PlanRow[]", [{"warning": "w"}]), [{"warning": "w"}])
-        self.assertEqual((to_native("string", None), to_native("string[]", None), to_native("object", None)), ("", [], {}))
+        self.assertEqual(
+            (to_native("string", None), to_native("string[]", None), to_native("object", None)), ("", [], {})
+        )
         self.assertEqual(to_native("CertificateInfo?", None), {})
-        self.assertEqual((empty("HostSpec[]"), empty("object"), empty("string"), empty("{{string[]}}")), ([], {}, None, {}))
+        self.assertEqual(
+            (empty("HostSpec[]"), empty("object"), empty("string"), empty("{{string[]}}")), ([], {}, None, {})
+        )
 
     def test_what_ceph_refuses_is_an_error_that_names_the_row(self) -> None:
-        with self.assertRaisesRegex(BadAnswer, r"DaemonDescription\[1\]: Ceph refuses the backend's answer: ValueError"):
+        with self.assertRaisesRegex(
+            BadAnswer, r"DaemonDescription\[1\]: Ceph refuses the backend's answer: ValueError"
+        ):
             to_native("DaemonDescription[]", [DAEMON, {**DAEMON, "status": 99}])
 
     @unittest.skipUnless(specs._pickled, "only 20.2 pickles")

@@ -5,8 +5,9 @@ import unittest
 from typing import Any
 
 import mgr_module
-import orchbridge
 import orchestrator
+
+import orchbridge
 from orchbridge.forward import MODERN, public_methods
 
 from .made import Module, make_module
@@ -46,7 +47,9 @@ class ModuleClass(unittest.TestCase):
         wanted = [f"orchbridge {word}" for word in ("activate", "deactivate", "status", "features", "restart")]
         self.assertEqual(prefixes[: len(wanted)], wanted)
         self.assertEqual([prefix for prefix in prefixes if not prefix.startswith("orchbridge ")], [])
-        own = [option["name"] for option in module.MODULE_OPTIONS if not option["name"].startswith(("log_", "sqlite3_"))]
+        own = [
+            option["name"] for option in module.MODULE_OPTIONS if not option["name"].startswith(("log_", "sqlite3_"))
+        ]
         wanted = ["backend", "backend_options", "node_path", "call_timeout", "memory_limit", "record_path"]
         self.assertEqual(own, wanted)
 

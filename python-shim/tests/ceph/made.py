@@ -68,7 +68,10 @@ class RunningTest(unittest.TestCase):
         """Lets the peer answer methods so, by way of changed options."""
         import json
 
-        given = {**self.backend_options, "answers": {name.replace("__", "/"): answer for name, answer in answers.items()}}
+        given = {
+            **self.backend_options,
+            "answers": {name.replace("__", "/"): answer for name, answer in answers.items()},
+        }
         self.module.options["backend_options"] = json.dumps(given)
         self.module.config_notify()
         until("the options to be there", lambda: self.supervisor.settings.backend_options == given)

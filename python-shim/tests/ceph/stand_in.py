@@ -1,4 +1,4 @@
-"""A stand-in for the parts of ceph-mgr that are written in C++: `ceph_module`, and a manager around the real module class.
+"""A stand-in for the parts of ceph-mgr that are written in C++: `ceph_module`, and a manager around the real module.
 
 Nothing else is replaced: mgr_module, orchestrator and ceph.deployment are the release's own.
 """
@@ -6,7 +6,7 @@ Nothing else is replaced: mgr_module, orchestrator and ceph.deployment are the r
 import importlib.machinery
 import sys
 import types
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 MGR_MODULES = "/usr/share/ceph/mgr"
 VERSIONS = {"nautilus": "14.2.21", "pacific": "16.2.15", "reef": "18.2.7", "tentacle": "20.2.4"}
@@ -39,6 +39,8 @@ class StandInManager:
     def __init__(self, *args: Any) -> None:
         del args
         self.options: Dict[str, Any] = {}
+        # Removed by `ceph config rm`, of which a running manager hears nothing.
+        self.removed: Set[str] = set()
         self.logged: List[str] = []
         self.health: Dict[str, Any] = {}
         self.remote_calls: List[Tuple[Any, ...]] = []
@@ -108,6 +110,12 @@ class StandInManager:
             return (0, self.store[key], "") if key in self.store else (-2, "", "no such key")
         elif cmd["prefix"] == "config-key dump":
             return 0, json.dumps({name: value for name, value in self.store.items() if name.startswith(key)}), ""
+        elif cmd["prefix"] == "config get":
+            return (
+                0,
+                json.dumps({f"mgr/orchbridge/{name}": {} for name in self.options if name not in self.removed}),
+                "",
+            )
         elif cmd["prefix"] == "refuse":
             return -22, "", "no"
         return 0, "", ""
