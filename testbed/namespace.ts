@@ -20,9 +20,22 @@ export interface TaggedProcess {
   readonly command: string;
 }
 
+// In a plain chroot the root is no mount, so its propagation cannot be changed; then what counts is whether a new mount
+// is shared with the machine.
+const OWN_MOUNTS = `
+if ! mount --make-rprivate / 2>/dev/null; then
+  mount -t tmpfs orchbridge-probe /mnt || exit 1
+  shared=$(grep " orchbridge-probe " /proc/self/mountinfo | grep " shared:")
+  umount /mnt
+  if [ -n "$shared" ]; then echo "mounts made here would show on the whole machine" >&2; exit 1; fi
+fi
+exec "$@"
+`;
+
 // Each step replaces the shell by exec, so that the pid of the spawned child is the pid of the daemon.
 const ENTER = `
 set -e
+export PATH="$PATH:/usr/sbin:/sbin"
 root=$1 tag=$2
 shift 2
 mount -t tmpfs -o size=4k,mode=755 "$tag" "$root/mnt"
@@ -36,10 +49,15 @@ const environment = {
   LANG: "C.UTF-8",
 };
 
-/** The argument list that runs `command` in the root. */
+/** The program and arguments that run `command` where it can mount without the machine seeing it. */
+export function withOwnMounts(command: readonly string[]): readonly [string, readonly string[]] {
+  const unshare = ["--mount", "--propagation", "unchanged", "--"];
+  return ["unshare", [...unshare, "/bin/sh", "-c", OWN_MOUNTS, "sh", ...command]];
+}
+
+/** The program and arguments that run `command` in the root. */
 export function enter(place: Place, command: readonly string[]): readonly [string, readonly string[]] {
-  const unshare = ["--mount", "--propagation", "private", "--"];
-  return ["unshare", [...unshare, "/bin/sh", "-c", ENTER, "sh", place.root, place.tag, ...command]];
+  return withOwnMounts(["/bin/sh", "-c", ENTER, "sh", place.root, place.tag, ...command]);
 }
 
 /** The environment of a command in a root: nothing of ours leaks in. */

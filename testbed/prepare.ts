@@ -8,6 +8,7 @@ import { cacheDir, clusterNames, isPrepared, MARKER, ROOT_FORMAT, rootOf } from 
 import { isUp } from "./death.ts";
 import { findMirror } from "./mirror.ts";
 import { missing } from "./missing.ts";
+import { withOwnMounts } from "./namespace.ts";
 import { RELEASES, type Release } from "./releases.ts";
 import { run } from "./run.ts";
 
@@ -45,13 +46,13 @@ async function build(release: Release, say: Progress): Promise<void> {
   const marker = JSON.stringify({ format: ROOT_FORMAT, release, suite, packages });
   const script = join(import.meta.dirname, "prepare-root.sh");
   const args = [rootOf(release), suite, mirror.uri, KEYRING, MARKER, marker, mirror.proxy, ...packages];
-  const namespace = ["unshare", "--mount", "--propagation", "private", "--"];
+  const [unshare, inNamespace] = withOwnMounts([script, ...args]);
   const { code: free } = await run("flock", ["-n", lockOf(release), "true"]);
   if (free !== 0) say("another process prepares it; waiting");
   // The lock is held by the script's own processes, so it lasts as long as any of them works, whatever becomes of us.
   await follow(
     "flock",
-    [lockOf(release), "sh", "-c", LOCKED, "sh", rootOf(release), MARKER, marker, ...namespace, script, ...args],
+    [lockOf(release), "sh", "-c", LOCKED, "sh", rootOf(release), MARKER, marker, unshare, ...inNamespace],
     logOf(release),
     say,
   );

@@ -10,14 +10,13 @@ from ceph.utils import str_to_datetime
 
 from .construct import construct, filled, parameters, timestamp
 from .removal import OsdRemoval
-from .specs import service_spec, tuned_profile
+from .specs import arguments, service_spec, tuned_profile
 
 # Tentacle's name for it, and the one before.
 _LVM, _FORMER_LVM = "ceph_device_lvm", "ceph_device"
 _DAEMON_TIMES = ("last_refresh", "created", "started", "last_deployed", "last_configured")
 _SERVICE_TIMES = ("last_refresh", "created", "deleted")
 _EVENT = re.compile(r'(\S+) ([^:]+):(\S+) \[([^\]]+)\] "(.*)"', re.DOTALL)
-_argument_spec: Any = getattr(orchestrator.module, "ArgumentSpec", None)
 
 
 def _host(wire: Dict[str, Any]) -> Any:
@@ -58,6 +57,7 @@ def _daemon(wire: Dict[str, Any]) -> Any:
             values[name] = timestamp(values[name], str_to_datetime)
     if values.get("status") is not None:
         values["status"] = orchestrator.DaemonDescriptionStatus(values["status"])
+    arguments(values)
     if re.fullmatch(r"osd\.\d+", values.get("service_name") or ""):
         del values["service_name"]  # no service: Ceph leaves it out in the same way
     return construct(orchestrator.DaemonDescription, {**values, "events": _events(wire)})

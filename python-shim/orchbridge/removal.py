@@ -1,36 +1,50 @@
 """A row of `ceph orch osd rm status`. Ceph's own class for it belongs to cephadm, which need not be installed."""
 
-from typing import Any, Dict, Optional
+from typing import Any, Dict
 
 
-class OsdRemoval:
-    """An OSD that is being removed, with what the command line and the dashboard read of it."""
+class OsdRemoval(Dict[str, Any]):
+    """An OSD that is being removed. 16 and 18 read attributes; on 20 the command line reads keys."""
 
     def __init__(self, row: Dict[str, Any]) -> None:
-        self.osd_id: int = row["osd_id"]
-        self.hostname: str = row.get("hostname", "")
-        self.replace: bool = row.get("replace", False)
-        self.force: bool = row.get("force", False)
-        self.zap: bool = row.get("zap", False)
-        self.started: bool = row.get("started", False)
-        self.draining: bool = row.get("draining", False)
-        self.stopped: bool = row.get("stopped", False)
-        self.drain_started_at: Optional[str] = row.get("drain_started_at")
-        self.drain_done_at: Optional[str] = row.get("drain_done_at")
+        super().__init__(_ABSENT)
         self.row = row
+        self.update(row)
+        self["drain_status"] = row.get("drain_status") or _drain_status(self)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
     def drain_status_human(self) -> str:
         """Where the removal stands, in a word or two."""
-        told = self.row.get("drain_status")
-        if told:
-            return str(told)
-        if self.drain_done_at:
-            return "done, waiting for purge"
-        return "draining" if self.draining else "started" if self.started else "not started"
+        return str(self["drain_status"])
 
     def get_pg_count(self) -> int:
         """Placement groups that are still on the OSD."""
-        return int(self.row.get("pg_count", 0))
+        return int(self["pg_count"])
 
     def to_json(self) -> Dict[str, Any]:
         return dict(self.row)
+
+
+_ABSENT = {
+    "hostname": "",
+    "pg_count": 0,
+    "replace": False,
+    "force": False,
+    "zap": False,
+    "started": False,
+    "draining": False,
+    "stopped": False,
+    "drain_started_at": None,
+    "drain_done_at": None,
+}
+
+
+def _drain_status(row: Dict[str, Any]) -> str:
+    if row["drain_done_at"]:
+        return "done, waiting for purge"
+    return "draining" if row["draining"] else "started" if row["started"] else "not started"

@@ -76,9 +76,7 @@ def _known_to(cls: Any, wire: Dict[str, Any]) -> Dict[str, Any]:
             if isinstance(values.get(name), dict):
                 taken = parameters(DeviceSelection)
                 values[name] = {key: value for key, value in values[name].items() if key in taken}
-        for name in ("extra_container_args", "extra_entrypoint_args"):
-            if _arguments_are_text and values.get(name):
-                values[name] = [_argument(argument) for argument in values[name]]
+        arguments(values)
     if top.get("placement"):
         top["placement"] = _placement(top["placement"])
     if inner:
@@ -95,8 +93,11 @@ def _placement(wire: Dict[str, Any]) -> Dict[str, Any]:
     return placement
 
 
-def _argument(argument: Any) -> Any:
-    return argument.get("argument") if isinstance(argument, dict) else argument
+def arguments(values: Dict[str, Any]) -> None:
+    """16 knows arguments of containers as text only."""
+    for name in ("extra_container_args", "extra_entrypoint_args"):
+        if _arguments_are_text and values.get(name):
+            values[name] = [row.get("argument") if isinstance(row, dict) else row for row in values[name]]
 
 
 def tuned_profile(wire: Dict[str, Any]) -> Optional[Any]:

@@ -135,14 +135,18 @@ class Supervisor:
     @property
     def connection(self) -> Optional[Connection]:
         """The connection, while Node runs and has introduced itself."""
-        return self._connection
+        connection = self._connection
+        return connection if connection is not None and connection.closed is None else None
 
     @property
     def down(self) -> Optional[str]:
         """Why Node does not run, or None while it does."""
-        if self._connection is not None:
+        if self.connection is not None:
             return None
-        return self._problem if self._configured else self.settings_error or self._problem
+        if self.settings_error is not None and not self._configured:
+            return self.settings_error
+        # It ended this very moment, or what is in its way is known.
+        return self._problem or "the Node process ended"
 
     @property
     def lasting(self) -> bool:
@@ -153,10 +157,10 @@ class Supervisor:
         """The state of the backend, or of what is in its way."""
         if self.settings_error is not None:
             return BackendState(reason=self.settings_error)
-        if self.settings.backend is None and not self._lasting:
+        if self._configured and self.settings.backend is None and not self._lasting:
             return BackendState(reason=UNSET_BACKEND)
-        if self._connection is None:
-            return BackendState(reason=self._problem or "Node is starting", backend=self.settings.backend)
+        if self.connection is None:
+            return BackendState(reason=self._problem or "the Node process ended", backend=self.settings.backend)
         return self.state or BackendState(reason="the backend is starting", backend=self.settings.backend)
 
     # What callers need
@@ -168,8 +172,8 @@ class Supervisor:
             while True:
                 if self.settings_error is not None and not self._configured:
                     raise Unavailable(self.settings_error)
-                connection = self._connection
-                if connection is not None and connection.closed is None:
+                connection = self.connection
+                if connection is not None:
                     return connection
                 if self._lasting or self._next_start > patience:
                     raise Unavailable(self._problem or "Node does not run")

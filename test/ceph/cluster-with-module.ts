@@ -129,9 +129,9 @@ export class ClusterWithModule {
 
   /** The same, expected to succeed; the answer is what it printed, without the last newline. */
   async ok(command: Command, options: { input?: string } = {}): Promise<string> {
-    const result = await this.ceph(command, options);
-    expect(result, words(command).join(" ")).toMatchObject({ code: 0 });
-    return result.stdout.trimEnd();
+    const { code, stdout, stderr } = await this.ceph(command, options);
+    expect(code, `${words(command).join(" ")}: ${stderr}`).toBe(0);
+    return stdout.trimEnd();
   }
 
   /** The same with `--format json`, parsed. */

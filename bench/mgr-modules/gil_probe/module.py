@@ -20,6 +20,7 @@ class Module(mgr_module.MgrModule):  # type: ignore[misc]
         {"cmd": "gil_probe stop", "desc": "End, and print the delays", "perm": "rw"},
     ]
     MODULE_OPTIONS: List[Dict[str, Any]] = []
+    NOTIFY_TYPES: List[Any] = []
     if hasattr(mgr_module, "CLICommandBase"):  # Tentacle wants it, also where it is empty
         CLICommand = mgr_module.CLICommandBase.make_registry_subtype("GilProbeCommand")
 

@@ -41,6 +41,14 @@ class Common(RunningTest):
     def test_an_unknown_command_is_refused(self) -> None:
         self.assertEqual(self.module.handle_command("", {"prefix": "orchbridge dance"}).retval, -22)
 
+    def test_without_a_backend_it_says_which_option_to_set(self) -> None:
+        del self.module.options["backend"]
+        self.module.config_notify()
+        text = "set a backend: ceph config set mgr mgr/orchbridge/backend NAME"
+        until("the option to be seen", lambda: self.module.available()[1] == text)
+        self.assertEqual(self.module.available(), (False, text, {}) if MODERN else (False, text))
+        self.assertEqual(self.module.health, {})
+
     def test_a_bad_option_is_named_and_the_former_ones_stay_in_use_until_it_is_removed(self) -> None:
         self.module.options["call_timeout"] = 0
         self.module.config_notify()

@@ -59,11 +59,6 @@ class ModuleClass(unittest.TestCase):
         self.assertEqual(answer[0], 0)
         self.assertIn("Backend: (none)", answer[1])
 
-    def test_without_a_backend_it_says_which_option_to_set(self) -> None:
-        available = make_module().available()
-        text = "set a backend: ceph config set mgr mgr/orchbridge/backend NAME"
-        self.assertEqual(available, (False, text, {}) if MODERN else (False, text))
-
     def test_features_have_the_names_of_the_release_itself(self) -> None:
         if not MODERN:
             self.skipTest("14.2 has no features")

@@ -37,6 +37,11 @@ const SINCE_REEF: readonly Lack[] = [
 
 const REEF_ONLY: readonly Lack[] = [lack("sd dump cert", "", "service_discovery_dump_cert")];
 
+/** Only the frame of one: nobody looks inside. */
+function pem(kind: string): string {
+  return `-----BEGIN ${kind}-----\nAAAA\n-----END ${kind}-----\n`;
+}
+
 const SINCE_TENTACLE: readonly Lack[] = [
   lack("certmgr reload", "", "cert_store_reload"),
   lack("certmgr cert ls", "", "cert_store_cert_ls"),
@@ -45,9 +50,9 @@ const SINCE_TENTACLE: readonly Lack[] = [
   lack("certmgr key ls", "", "cert_store_key_ls"),
   lack("certmgr cert get", "rgw", "cert_store_get_cert"),
   lack("certmgr key get", "rgw", "cert_store_get_key"),
-  lack("certmgr cert-key set", "rgw --cert=a --key=b", "cert_store_set_pair"),
+  lack("certmgr cert-key set", "rgw", "cert_store_set_pair", `${pem("CERTIFICATE")}${pem("PRIVATE KEY")}`),
   lack("certmgr cert set", "rgw --cert=a", "cert_store_set_cert"),
-  lack("certmgr key set", "rgw --key=b", "cert_store_set_key"),
+  lack("certmgr key set", "rgw", "cert_store_set_key", pem("PRIVATE KEY")),
   lack("certmgr cert rm", "rgw", "cert_store_rm_cert"),
   lack("certmgr key rm", "rgw", "cert_store_rm_key"),
   lack("certmgr generate-certificates", "dashboard", "generate_certificates"),
@@ -126,7 +131,7 @@ export function unsupportedCommands(at: At, release: ModernRelease): void {
       const { code, stderr } = await at().ceph("fs volume create plain");
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("no MDS daemons created") });
       expect(await at().json("fs volume ls")).toEqual([{ name: "plain" }]);
-      expect((await at().ceph("fs volume rm plain --yes-i-really-mean-it")).code).toBe(0);
+      await at().ok("fs volume rm plain --yes-i-really-mean-it");
       at().expectNoHarm();
     });
   });
