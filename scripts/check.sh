@@ -24,7 +24,7 @@ packed() {
   return $status
 }
 
-python_lint() (scripts/python-tools ruff "$@" --config python-shim/pyproject.toml python-shim scripts testbed)
+python_lint() (scripts/python-tools ruff "$@" --config python-shim/pyproject.toml .)
 
 python_types() (cd python-shim && ../scripts/python-tools mypy)
 

@@ -220,7 +220,8 @@ class Completions:
         for entry in overdue:
             del waiting[entry.call]
             seconds = self._calls.timeout(entry.method.kind)
-            self._fail(entry, CallTimeout(f"timed out after {seconds:g} s in {entry.name}"))
+            where = _where(self._supervisor.available().backend, entry.name)
+            self._fail(entry, CallTimeout(f"timed out after {seconds:g} s in {where}"))
         if overdue:
             self._drop([entry.call for entry in overdue])
 

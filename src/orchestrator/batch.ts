@@ -2,7 +2,7 @@
 import type { ReadCall, WriteCall } from "./call.ts";
 import { backendMethod, type Backend, type BackendCall } from "./backend.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { InvalidAnswerError, OrchestratorError } from "./errors.ts";
+import { InvalidAnswerError, OrchestratorError, thrownIn } from "./errors.ts";
 import { applyFilters } from "./filters.ts";
 import { METHODS, type BackendMethodName } from "./generated/methods.ts";
 import { asPersisted, persisted, type PendingOperation } from "./operation.ts";
@@ -83,7 +83,7 @@ async function attempt(request: BackendRequest, target: BatchTarget): Promise<Ou
     const answer = await method(request.params, callContext(request, target, where));
     return settle(request, target, where, answer);
   } catch (error) {
-    return { ok: false, error };
+    return { ok: false, error: thrownIn(where, error) };
   }
 }
 
@@ -127,7 +127,7 @@ function collectBatch(target: BatchTarget): { add(request: BackendRequest): Prom
       const where = `${target.name}.${request.method}`;
       if (target.backend[request.method] === undefined) return runOne(request, target); // NotSupportedError
       return new Promise<Outcome>((done) => {
-        const fail = (error: unknown): void => done({ ok: false, error });
+        const fail = (error: unknown): void => done({ ok: false, error: thrownIn(where, error) });
         const call = {
           ...callContext(request, target, where),
           resolve: (result: unknown): void => done(settle(request, target, where, result)),

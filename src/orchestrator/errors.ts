@@ -61,15 +61,25 @@ export function isOrchestratorError(error: unknown): error is OrchestratorError 
   return typeof error === "object" && error !== null && brand in error;
 }
 
+/** The backend's method that threw, of errors that tell it to nobody. */
+const origins = new WeakMap<object, string>();
+
+/** Notes which of the backend's methods threw an error: a call of the interface may be several of them, under other names. */
+export function thrownIn(where: string, error: unknown): unknown {
+  if (typeof error === "object" && error !== null && !origins.has(error)) origins.set(error, where);
+  return error;
+}
+
 /**
  * An error as the shim gets it. Expected errors keep their message; anything else is a bug of the backend: one line with a
  * log id for the operator, the stack under that id in the manager's log.
  */
-export function toWireError(error: unknown, log: Logger, where: string): WireError {
+export function toWireError(error: unknown, log: Logger, fallback: string): WireError {
   if (isOrchestratorError(error)) {
     const { type, code, errno } = row(error.type);
     return { code, message: error.message, data: { type, errno: error.errno ?? errno } };
   }
+  const where = (typeof error === "object" && error !== null ? origins.get(error) : undefined) ?? fallback;
   const id = randomUUID().slice(0, 8);
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   log.error(`${where} failed unexpectedly (log id ${id}): ${message}`, {
