@@ -151,7 +151,7 @@ async function runCollected(entries: { call: BackendCall; fail(error: unknown): 
   try {
     await target.backend.batch?.(entries.map(({ call }) => call));
   } catch (error) {
-    why = error;
+    why = thrownIn(`${target.name}.batch`, error);
   }
   // Settling twice is harmless: a promise keeps its first outcome.
   for (const { call, fail } of entries) fail(why ?? new Error(`${target.name}.batch left ${call.method} unsettled`));

@@ -46,6 +46,7 @@ describe("a write that takes time", () => {
   test("waits while the orchestrator is paused", async () => {
     const cluster = await memoryCluster(hosts(1));
     expect(await cluster.write("pause")).toBeNull();
+    expect(cluster.heard.states.at(-1)?.details).toEqual({ paused: true });
     const { operations } = await cluster.start("apply", { specs: [spec("crash", undefined)] });
     await cluster.write("update_host_addr", { host: "h1", addr: "10.0.0.1" });
     expect(await cluster.names()).toEqual([]);

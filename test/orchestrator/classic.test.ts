@@ -59,7 +59,7 @@ describe("classic completions", () => {
     orchestrator.submit("1", "classic/add_host", { host: "bad" });
     orchestrator.submit("2", "classic/add_host", { host: "good" });
     const { settled } = (await orchestrator.wait(["1", "2"], 1_000, signal)).result as { settled: { error?: { message: string } }[] };
-    expect(settled[0]?.error?.message).toMatch(/probe\.\S+ failed unexpectedly: TypeError: boom \(log id \w{8} in the mgr log\)/);
+    expect(settled[0]?.error?.message).toMatch(/^probe\.addHost failed unexpectedly: TypeError: boom \(log id \w{8} in the mgr log\)/);
     expect(settled[1]?.error).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 /** An Orchestrator around a backend given in the test, with what it tells recorded. The manager behind it is a stand-in. */
-import type { Backend } from "../../src/orchestrator/backend.ts";
+import type { Backend, BackendContext } from "../../src/orchestrator/backend.ts";
 import { defineBackend, type OptionsSchema } from "../../src/orchestrator/backend.ts";
 import { Orchestrator } from "../../src/orchestrator/orchestrator.ts";
 import type { BridgeState, EventPort, Logger, MgrPort, Session, WireError } from "../../src/orchestrator/ports.ts";
@@ -18,7 +18,7 @@ const METHODS_OF_DIALECT = {
 } as const;
 
 export async function orchestratorFor(
-  backend: Backend | (() => Backend | Promise<Backend>),
+  backend: Backend | ((context: BackendContext<unknown>) => Backend | Promise<Backend>),
   settings: { dialect?: "modern" | "classic"; strict?: boolean; options?: OptionsSchema<unknown> } = {},
 ): Promise<{ orchestrator: Orchestrator; heard: Heard; configure(options: unknown): Promise<void> }> {
   const dialect = settings.dialect ?? "modern";
@@ -26,7 +26,7 @@ export async function orchestratorFor(
   const definition = defineBackend({
     name: "probe",
     ...(settings.options === undefined ? {} : { options: settings.options }),
-    create: () => (typeof backend === "function" ? backend() : backend),
+    create: (context) => (typeof backend === "function" ? backend(context) : backend),
   });
   const orchestrator = new Orchestrator({
     session: session(dialect),

@@ -1,5 +1,5 @@
 /** The reference backend: a whole make-believe cluster in the memory of the process, for tests and demonstrations. */
-import { type Backend, defineBackend } from "../../index.ts";
+import { type Availability, type Backend, type BackendContext, defineBackend } from "../../index.ts";
 import { daemonReads, daemonWrites } from "./daemons.ts";
 import { withFaults } from "./faults.ts";
 import { hostReads, hostWrites } from "./hosts.ts";
@@ -14,8 +14,9 @@ import { upgradeReads, upgradeWrites, versionOf } from "./upgrade.ts";
 export default defineBackend({
   name: "memory",
   options: memoryOptions.superRefine(({ faults }, context) => {
+    const known = Object.keys(faults).length === 0 ? [] : methodNames();
     for (const method of Object.keys(faults)) {
-      if (METHODS.includes(method)) continue;
+      if (known.includes(method)) continue;
       context.addIssue({
         code: "custom",
         path: ["faults", method],
@@ -23,12 +24,19 @@ export default defineBackend({
       });
     }
   }),
-  create: ({ options, ceph }) => memoryBackend(options, ceph),
+  create: memoryBackend,
 });
 
-function memoryBackend(options: MemoryOptions, ceph: { release: string; fsid: string }): Backend {
+interface Given {
+  options: MemoryOptions;
+  ceph: { release: string; fsid: string };
+  setAvailable: BackendContext<MemoryOptions>["setAvailable"];
+}
+
+function memoryBackend({ options, ceph, setAvailable }: Given): Backend {
   const cluster = startCluster(options, versionOf(ceph.release));
   const pace = new Pace(options.delays);
+  const available = (): Availability => ({ ok: true, details: { paused: pace.background.closed } });
   const reads = {
     ...hostReads(cluster),
     ...serviceReads(cluster),
@@ -44,21 +52,27 @@ function memoryBackend(options: MemoryOptions, ceph: { release: string; fsid: st
     ...osdWrites(cluster, pace),
     ...upgradeWrites(cluster, pace),
     ...profileWrites(cluster),
-    ...control(pace),
+    ...control(pace, () => setAvailable(available())),
   };
   const backend: Backend = {
-    available: () => ({ ok: true, details: { paused: pace.background.closed } }),
+    available,
     ...delayed(reads, options.delays.read_ms),
     ...delayed(writes, options.delays.persist_ms),
   };
   return withFaults(backend, options.faults);
 }
 
-/** `ceph orch pause`, `resume` and `cancel` act on the second stages. */
-function control(pace: Pace) {
+/** `ceph orch pause`, `resume` and `cancel` act on the second stages; `ceph orch status` tells of it at once. */
+function control(pace: Pace, changed: () => void) {
   return {
-    pause: () => pace.background.close(),
-    resume: () => pace.background.open(),
+    pause() {
+      pace.background.close();
+      changed();
+    },
+    resume() {
+      pace.background.open();
+      changed();
+    },
     cancelCompletions: () => pace.cancel(),
   } satisfies Backend;
 }
@@ -78,4 +92,6 @@ function delayed<Methods extends Backend>(methods: Methods, ms: number): Methods
 }
 
 /** What a fault may be configured for. */
-const METHODS: readonly string[] = Object.keys(memoryBackend(memoryOptions.parse({}), { release: "", fsid: "" }));
+function methodNames(): string[] {
+  return Object.keys(memoryBackend({ options: memoryOptions.parse({}), ceph: { release: "", fsid: "" }, setAvailable() {} }));
+}
