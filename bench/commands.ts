@@ -38,8 +38,16 @@ export async function measureCommands(pair: Pair, size: Size, rounds: number): P
     const sides = comparable ? [pair.bridge, pair.stock] : [pair.bridge];
     const [bridge, stock] = await alternate(sides, command, rounds);
     if (bridge === undefined) throw new Error("nothing was measured");
-    const cost = { release, command, hosts: size.hosts, bridge: summary(bridge), stock: stock === undefined ? null : summary(stock) };
-    console.error(`  ${command}, ${size.hosts} hosts: ${cost.bridge.p50.toFixed(2)} ms against ${cost.stock?.p50.toFixed(2) ?? "-"} ms`);
+    const cost = {
+      release,
+      command,
+      hosts: size.hosts,
+      bridge: summary(bridge),
+      stock: stock === undefined ? null : summary(stock),
+    };
+    console.error(
+      `  ${command}, ${size.hosts} hosts: ${cost.bridge.p50.toFixed(2)} ms against ${cost.stock?.p50.toFixed(2) ?? "-"} ms`,
+    );
     costs.push(cost);
   }
   return costs;

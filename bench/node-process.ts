@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable, Writable } from "node:stream";
 
-import { frame, FrameParser } from "../src/rpc/frame.ts";
+import { FrameParser, frame } from "../src/rpc/frame.ts";
 import { until } from "../testbed/cluster.ts";
 
 /** Milliseconds from the start of the process. */
@@ -83,7 +83,10 @@ function session(moduleFolder: string, backend: string): object {
   };
 }
 
-function listen(child: ChildProcess): { ask(method: string, params: object): Promise<Message>; heard(wanted: (message: Message) => boolean): Promise<Message> } {
+function listen(child: ChildProcess): {
+  ask(method: string, params: object): Promise<Message>;
+  heard(wanted: (message: Message) => boolean): Promise<Message>;
+} {
   const input = child.stdio[3] as Writable;
   const output = child.stdio[4] as Readable;
   const parser = new FrameParser({ header: 4096, body: 1 << 26 });
@@ -127,15 +130,21 @@ async function filled(folder: string): Promise<void> {
 /** Waits until the resident memory stands still, since V8 frees what the start needed a little later. */
 async function idleMemory(pid: number): Promise<{ idle: number; idleAnonymous: number }> {
   const history: number[] = [];
-  await until("the memory of the process to stand still", 10_000, () => {
-    history.push(memory(pid, "VmRSS"));
-    const last = history.slice(-6);
-    return (last.length === 6 && Math.max(...last) - Math.min(...last) < 0.2) || undefined;
-  }, 250);
+  await until(
+    "the memory of the process to stand still",
+    10_000,
+    () => {
+      history.push(memory(pid, "VmRSS"));
+      const last = history.slice(-6);
+      return (last.length === 6 && Math.max(...last) - Math.min(...last) < 0.2) || undefined;
+    },
+    250,
+  );
   return { idle: memory(pid, "VmRSS"), idleAnonymous: memory(pid, "RssAnon") };
 }
 
 function memory(pid: number, field: "VmRSS" | "RssAnon"): number {
-  const [, kilobytes] = new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  const [, kilobytes] =
+    new RegExp(`^${field}:\\s+(\\d+) kB$`, "m").exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return (Number(kilobytes) * 1024) / 1e6;
 }

@@ -53,15 +53,21 @@ export async function fill({ bridge, stock }: Pair, size: Size): Promise<void> {
   });
   if (release === "nautilus") return;
   const [hosts, inventory, services, daemons] = await Promise.all(
-    ["host ls", "device ls", "ls", "ps"].map(async (what) => JSON.parse(await mgr(bridge, { prefix: `orch ${what}`, format: "json" })) as object[]),
+    ["host ls", "device ls", "ls", "ps"].map(
+      async (what) => JSON.parse(await mgr(bridge, { prefix: `orch ${what}`, format: "json" })) as object[],
+    ),
   );
-  const devices = new Map((inventory as { name: string; devices: object[] }[]).map((host) => [host.name, host.devices]));
-  const machines = (hosts as { hostname: string; addr: string; labels: string[] }[]).map(({ hostname, addr, labels }) => ({
-    name: hostname,
-    addr,
-    labels,
-    devices: devices.get(hostname) ?? [],
-  }));
+  const devices = new Map(
+    (inventory as { name: string; devices: object[] }[]).map((host) => [host.name, host.devices]),
+  );
+  const machines = (hosts as { hostname: string; addr: string; labels: string[] }[]).map(
+    ({ hostname, addr, labels }) => ({
+      name: hostname,
+      addr,
+      labels,
+      devices: devices.get(hostname) ?? [],
+    }),
+  );
   const data = JSON.stringify({ inventory: machines, services, daemons });
   await mgr(stock, { prefix: "test_orchestrator load_data" }, data);
 }

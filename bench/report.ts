@@ -35,14 +35,19 @@ const between = /(<!-- figures: written by npm run bench -- --write -->\n)[^]*(<
 export function report(figures: Figures): string {
   const { commands, gil, processes, rounds } = figures;
   const machine = `Measured on ${availableParallelism()} cores, with Node ${process.versions.node}; ${rounds} rounds of 10 calls each side.`;
-  return [machine, commandTable(commands), gilTable(gil), processTable(processes)].filter((part) => part !== "").join("\n\n");
+  return [machine, commandTable(commands), gilTable(gil), processTable(processes)]
+    .filter((part) => part !== "")
+    .join("\n\n");
 }
 
 /** Replaces the figures in the page. */
 export function writePage(text: string): void {
   const former = readFileSync(page, "utf8");
   if (!between.test(former)) throw new Error(`${page} has no place for the figures`);
-  writeFileSync(page, former.replace(between, (_, start: string, end: string) => `${start}\n${text}\n\n${end}`));
+  writeFileSync(
+    page,
+    former.replace(between, (_, start: string, end: string) => `${start}\n${text}\n\n${end}`),
+  );
 }
 
 function commandTable(rows: readonly CommandCost[]): string {
@@ -55,14 +60,26 @@ function commandTable(rows: readonly CommandCost[]): string {
     stock === null ? "-" : `${ms(stock.p50)} / ${ms(stock.p95)}`,
     stock === null ? "-" : (bridge.p50 / stock.p50).toFixed(2),
   ]);
-  return table(["release", "command", "hosts", "orchbridge p50 / p95 ms", "test_orchestrator p50 / p95 ms", "ratio of p50"], lines);
+  return table(
+    ["release", "command", "hosts", "orchbridge p50 / p95 ms", "test_orchestrator p50 / p95 ms", "ratio of p50"],
+    lines,
+  );
 }
 
 function gilTable(rows: readonly GilRow[]): string {
   if (rows.length === 0) return "";
-  const shown = (delay: GilDelay | null): string => (delay === null ? "-" : `${ms(delay.longest_ms)} / ${ms(delay.p999_ms)}`);
-  const lines = rows.map(({ release, hosts, bridge, stock }) => [named(release), hosts.toLocaleString("en"), shown(bridge), shown(stock)]);
-  return table(["release", "hosts", "wait for the interpreter, orchbridge: longest / p99.9 ms", "test_orchestrator"], lines);
+  const shown = (delay: GilDelay | null): string =>
+    delay === null ? "-" : `${ms(delay.longest_ms)} / ${ms(delay.p999_ms)}`;
+  const lines = rows.map(({ release, hosts, bridge, stock }) => [
+    named(release),
+    hosts.toLocaleString("en"),
+    shown(bridge),
+    shown(stock),
+  ]);
+  return table(
+    ["release", "hosts", "wait for the interpreter, orchbridge: longest / p99.9 ms", "test_orchestrator"],
+    lines,
+  );
 }
 
 function processTable(rows: readonly ProcessRow[]): string {
@@ -70,10 +87,22 @@ function processTable(rows: readonly ProcessRow[]): string {
   const lines = rows.map(({ what, runs }) => {
     const median = (pick: (run: ProcessCost) => number): number => summary(runs.map(pick)).p50;
     const times = [median((run) => run.hello), median((run) => run.available), median((run) => run.hosts)];
-    return [what, ...times.map((time) => time.toFixed(0)), median((run) => run.idle).toFixed(1), median((run) => run.idleAnonymous).toFixed(1)];
+    return [
+      what,
+      ...times.map((time) => time.toFixed(0)),
+      median((run) => run.idle).toFixed(1),
+      median((run) => run.idleAnonymous).toFixed(1),
+    ];
   });
   return table(
-    ["Node process", "first answer, ms", "backend available, ms", "first `get_hosts`, ms", "idle memory, MB", "of it its own, MB"],
+    [
+      "Node process",
+      "first answer, ms",
+      "backend available, ms",
+      "first `get_hosts`, ms",
+      "idle memory, MB",
+      "of it its own, MB",
+    ],
     lines,
   );
 }

@@ -65,7 +65,12 @@ async function measureRelease(release: Release): Promise<void> {
 async function gilRow(pair: Pair): Promise<GilRow> {
   const { release } = pair.bridge;
   const bridge = await measureGil(pair.bridge, GIL_RUNS);
-  return { release, hosts: LARGE.hosts, bridge, stock: release === "nautilus" ? null : await measureGil(pair.stock, GIL_RUNS) };
+  return {
+    release,
+    hosts: LARGE.hosts,
+    bridge,
+    stock: release === "nautilus" ? null : await measureGil(pair.stock, GIL_RUNS),
+  };
 }
 
 async function measureProcesses(): Promise<ProcessRow[]> {

@@ -1,5 +1,12 @@
 /** A backend's life: created with checked options, asked whether it is available, created again when that failed, closed. */
-import { BACKEND_METHODS, type Availability, type Backend, type BackendContext, type BackendDefinition, type BackendState } from "./backend.ts";
+import {
+  type Availability,
+  BACKEND_METHODS,
+  type Backend,
+  type BackendContext,
+  type BackendDefinition,
+  type BackendState,
+} from "./backend.ts";
 import type { BatchTarget } from "./batch.ts";
 import { isOrchestratorError, toWireError, UnavailableError } from "./errors.ts";
 import type { BackendMethodName } from "./generated/methods.ts";
@@ -71,7 +78,8 @@ export class BackendLife {
   /** The backend to call, once a creation under way has ended; UnavailableError when there is none. */
   async target(signal: AbortSignal): Promise<BatchTarget> {
     if (this.#running === undefined) await withSignal(this.#creating, signal);
-    if (this.#running === undefined) throw new UnavailableError(this.#availability.reason ?? "the backend is not available");
+    if (this.#running === undefined)
+      throw new UnavailableError(this.#availability.reason ?? "the backend is not available");
     return this.#running.target;
   }
 
@@ -200,7 +208,9 @@ export class BackendLife {
     try {
       await withSignal(Promise.resolve(target.backend.close?.()), AbortSignal.timeout(CLOSE_WITHIN_MS));
     } catch (error) {
-      const why = isTimeout(error) ? `did not end within ${CLOSE_WITHIN_MS / 1000} s` : toWireError(error, target.log, `${target.name}.close`).message;
+      const why = isTimeout(error)
+        ? `did not end within ${CLOSE_WITHIN_MS / 1000} s`
+        : toWireError(error, target.log, `${target.name}.close`).message;
       target.log.warn(`${target.name}.close: ${why}`);
     }
   }
@@ -232,7 +242,9 @@ function backendState(name: string, mgr: MgrPort): BackendState {
     delete: (key) => mgr.storeSet(prefix + key, null),
     async list(start = "") {
       const values = await mgr.storeList(prefix + start);
-      return Object.fromEntries(Object.entries(values).map(([key, text]) => [key.slice(prefix.length), JSON.parse(text) as Json]));
+      return Object.fromEntries(
+        Object.entries(values).map(([key, text]) => [key.slice(prefix.length), JSON.parse(text) as Json]),
+      );
     },
   };
 }

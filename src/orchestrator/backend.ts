@@ -1,10 +1,11 @@
 /** What a backend author writes, and how a definition becomes a running backend. */
-import { NotSupportedError, ValidationError } from "./errors.ts";
-import { METHODS, type BackendMethodName, type BackendMethods } from "./generated/methods.ts";
+
 import type { Log, MaybePromise, Operation, ReadCall, WriteCall } from "./call.ts";
-import type { Json, MgrPort } from "./ports.ts";
+import { NotSupportedError, ValidationError } from "./errors.ts";
+import { type BackendMethodName, type BackendMethods, METHODS } from "./generated/methods.ts";
 import { formatIssues } from "./issues.ts";
 import { nearestWord } from "./nearest-word.ts";
+import type { Json, MgrPort } from "./ports.ts";
 
 /** Whether the orchestrator can be reached now. `reason` is one sentence that tells the operator what to do. */
 export interface Availability {
@@ -29,7 +30,12 @@ export type Backend = Partial<BackendMethods> & {
 
 /** One call of a batch: a union by `method`. */
 export type BackendCall = {
-  [Name in BackendMethodName]: BatchedCall<Name, Parameters<BackendMethods[Name]>[0], Parameters<BackendMethods[Name]>[1], ResultOf<Name>>;
+  [Name in BackendMethodName]: BatchedCall<
+    Name,
+    Parameters<BackendMethods[Name]>[0],
+    Parameters<BackendMethods[Name]>[1],
+    ResultOf<Name>
+  >;
 }[BackendMethodName];
 
 interface BatchedCall<Name, Params, Context, Result> {
@@ -46,7 +52,10 @@ interface BatchedCall<Name, Params, Context, Result> {
 }
 
 /** The plain result of a method, without promise and without `Persisted`. */
-export type ResultOf<Name extends BackendMethodName> = Exclude<Awaited<ReturnType<BackendMethods[Name]>>, { readonly [key: symbol]: unknown }>;
+export type ResultOf<Name extends BackendMethodName> = Exclude<
+  Awaited<ReturnType<BackendMethods[Name]>>,
+  { readonly [key: symbol]: unknown }
+>;
 
 /** JSON kept by the monitors for this backend; it survives the manager. A value has at most 65,536 bytes. */
 export interface BackendState {
@@ -149,7 +158,8 @@ function refuseUnknownMethods(name: string, backend: Backend): void {
     const near = nearestWord(key, known);
     if (!own && near === undefined) continue; // a class may have methods of its own
     throw new ValidationError(
-      `backend ${name} defines a method ${key} that the interface does not have` + (near === undefined ? "" : `; did you mean ${near}?`),
+      `backend ${name} defines a method ${key} that the interface does not have` +
+        (near === undefined ? "" : `; did you mean ${near}?`),
     );
   }
 }
@@ -157,7 +167,11 @@ function refuseUnknownMethods(name: string, backend: Backend): void {
 /** Own and inherited members, so that a class instance is checked like an object literal; private ones start with # or _. */
 function methodEntries(backend: object): [name: string, value: unknown, own: boolean][] {
   const entries: [string, unknown, boolean][] = [];
-  for (let at: object | null = backend; at !== null && at !== Object.prototype; at = Object.getPrototypeOf(at) as object | null) {
+  for (
+    let at: object | null = backend;
+    at !== null && at !== Object.prototype;
+    at = Object.getPrototypeOf(at) as object | null
+  ) {
     for (const key of Object.getOwnPropertyNames(at)) {
       if (key !== "constructor" && !key.startsWith("_")) entries.push([key, Reflect.get(backend, key), at === backend]);
     }
@@ -166,7 +180,11 @@ function methodEntries(backend: object): [name: string, value: unknown, own: boo
 }
 
 /** The method a call needs, bound to the backend; NotSupportedError where it was left out. */
-export function backendMethod(backend: Backend, backendName: string, name: BackendMethodName): (params: unknown, call: ReadCall | WriteCall) => unknown {
+export function backendMethod(
+  backend: Backend,
+  backendName: string,
+  name: BackendMethodName,
+): (params: unknown, call: ReadCall | WriteCall) => unknown {
   const method = backend[name];
   if (method === undefined) throw new NotSupportedError(`the ${backendName} backend does not support ${name}`);
   // One place where the table's pairing of name and parameters is trusted: the params were validated against it.

@@ -1,11 +1,12 @@
 /** Runs the calls of one batch on a backend: identical reads once, reads at once, writes in order. */
+
+import { type Backend, type BackendCall, backendMethod } from "./backend.ts";
 import type { ReadCall, WriteCall } from "./call.ts";
-import { backendMethod, type Backend, type BackendCall } from "./backend.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { InvalidAnswerError, OrchestratorError, thrownIn } from "./errors.ts";
 import { applyFilters } from "./filters.ts";
-import { METHODS, type BackendMethodName } from "./generated/methods.ts";
-import { asPersisted, persisted, type PendingOperation } from "./operation.ts";
+import { type BackendMethodName, METHODS } from "./generated/methods.ts";
+import { asPersisted, type PendingOperation, persisted } from "./operation.ts";
 import type { Logger } from "./ports.ts";
 import { validate } from "./validate.ts";
 
@@ -39,7 +40,9 @@ export interface BatchTarget {
 
 /** How a request's method stands in the table of the interface. */
 const INTERFACE = new Map(
-  Object.entries(METHODS).flatMap(([wire, method]) => (method.backend === null ? [] : [[method.backend, { wire, kind: method.kind }] as const])),
+  Object.entries(METHODS).flatMap(([wire, method]) =>
+    method.backend === null ? [] : [[method.backend, { wire, kind: method.kind }] as const],
+  ),
 );
 
 /** Starts every request; the promises, in the order of the requests, never reject. */
@@ -68,7 +71,10 @@ export function startBatch(requests: readonly BackendRequest[], target: BatchTar
 async function runOne(request: BackendRequest, target: BatchTarget): Promise<Outcome> {
   const { group } = request;
   if (group.stopsAtFailure && group.failed) {
-    return { ok: false, error: new OrchestratorError(`${request.method} was not started: an earlier write of the same call failed`) };
+    return {
+      ok: false,
+      error: new OrchestratorError(`${request.method} was not started: an earlier write of the same call failed`),
+    };
   }
   const outcome = await attempt(request, target);
   if (!outcome.ok) group.failed = true;
@@ -110,9 +116,15 @@ function settle(request: BackendRequest, target: BatchTarget, where: string, ans
     unknown: target.strict ? "error" : "report",
   });
   if (checked.issues.length > 0) {
-    return { ok: false, error: new InvalidAnswerError(`${where} answered nonsense: ${checked.issues.slice(0, 3).join("; ")}`) };
+    return {
+      ok: false,
+      error: new InvalidAnswerError(`${where} answered nonsense: ${checked.issues.slice(0, 3).join("; ")}`),
+    };
   }
-  if (checked.unknown.length > 0) target.log.debug(`${where} answered fields that the schema does not know: ${checked.unknown.slice(0, 10).join(", ")}`);
+  if (checked.unknown.length > 0)
+    target.log.debug(
+      `${where} answered fields that the schema does not know: ${checked.unknown.slice(0, 10).join(", ")}`,
+    );
   const value = applyFilters(request.method, request.params, checked.value);
   if (write === undefined) return { ok: true, value, operation: undefined };
   const title = typeof value === "string" && value !== "" ? value : request.method;
@@ -137,7 +149,10 @@ function collectBatch(target: BatchTarget): { add(request: BackendRequest): Prom
           run: async (): Promise<void> => done(await runOne(request, target)),
         };
         // The union by `method` cannot be followed by the type checker; params were validated for this method.
-        entries.push({ call: { method: request.method, params: request.params, call } as unknown as BackendCall, fail });
+        entries.push({
+          call: { method: request.method, params: request.params, call } as unknown as BackendCall,
+          fail,
+        });
       });
     },
     run() {
@@ -146,7 +161,10 @@ function collectBatch(target: BatchTarget): { add(request: BackendRequest): Prom
   };
 }
 
-async function runCollected(entries: { call: BackendCall; fail(error: unknown): void }[], target: BatchTarget): Promise<void> {
+async function runCollected(
+  entries: { call: BackendCall; fail(error: unknown): void }[],
+  target: BatchTarget,
+): Promise<void> {
   let why: unknown;
   try {
     await target.backend.batch?.(entries.map(({ call }) => call));

@@ -3,11 +3,13 @@ import type { BackendLife } from "./backend-life.ts";
 import { withSignal } from "./backend-life.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { ValidationError } from "./errors.ts";
-import { PartialFailure, readInvocation, runInvocations, type Invocation, type Settled } from "./invocation.ts";
+import { type Invocation, PartialFailure, readInvocation, runInvocations, type Settled } from "./invocation.ts";
 import type { PendingOperation } from "./operation.ts";
 
 /** How a completion ended. */
-export type CompletionOutcome = { readonly settled: Settled } | { readonly error: unknown; readonly operations: readonly PendingOperation[] };
+export type CompletionOutcome =
+  | { readonly settled: Settled }
+  | { readonly error: unknown; readonly operations: readonly PendingOperation[] };
 
 interface Completion {
   readonly call: string;
@@ -65,7 +67,9 @@ export class Completions {
     } catch {
       // The time is up: what has ended by now is answered, the rest is pending.
     }
-    const settled = waited.flatMap(({ call, method, outcome }) => (outcome === undefined ? [] : [{ call, method, outcome }]));
+    const settled = waited.flatMap(({ call, method, outcome }) =>
+      outcome === undefined ? [] : [{ call, method, outcome }],
+    );
     for (const { call } of settled) this.#held.delete(call);
     return {
       settled: [...settled, ...unknown.map(unknownCompletion)],
@@ -77,7 +81,10 @@ export class Completions {
     const readable: { completion: Completion; invocation: Invocation }[] = [];
     for (const completion of completions) {
       try {
-        readable.push({ completion, invocation: readInvocation(this.#dialect, completion.call, completion.method, completion.params) });
+        readable.push({
+          completion,
+          invocation: readInvocation(this.#dialect, completion.call, completion.method, completion.params),
+        });
       } catch (error) {
         this.#track(completion, undefined, Promise.reject(error));
       }
@@ -89,7 +96,11 @@ export class Completions {
       new AbortController().signal,
     );
     readable.forEach(({ completion, invocation }, index) => {
-      this.#track(completion, invocation, running.then((settled) => settled[index]!));
+      this.#track(
+        completion,
+        invocation,
+        running.then((settled) => settled[index]!),
+      );
     });
   }
 
@@ -105,7 +116,9 @@ export class Completions {
 
 /** A failed call, apart from the second stages of those of its writes that did succeed. */
 export function failureOf(error: unknown): { error: unknown; operations: readonly PendingOperation[] } {
-  return error instanceof PartialFailure ? { error: error.cause, operations: error.operations } : { error, operations: [] };
+  return error instanceof PartialFailure
+    ? { error: error.cause, operations: error.operations }
+    : { error, operations: [] };
 }
 
 export function operationsOf(outcome: CompletionOutcome): readonly PendingOperation[] {
@@ -113,6 +126,9 @@ export function operationsOf(outcome: CompletionOutcome): readonly PendingOperat
 }
 
 function unknownCompletion(call: string): WaitResult["settled"][number] {
-  return { call, method: "wait", outcome: { error: new ValidationError(`completion ${call} is not known here; submit it first`), operations: [] } };
+  return {
+    call,
+    method: "wait",
+    outcome: { error: new ValidationError(`completion ${call} is not known here; submit it first`), operations: [] },
+  };
 }
-

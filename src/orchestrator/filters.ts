@@ -1,6 +1,13 @@
 /** The interface's filters, applied once for every backend, after it had the chance to use them itself. */
+
+import type {
+  BackendMethodName,
+  DescribeServiceParams,
+  GetFactsParams,
+  GetInventoryParams,
+  ListDaemonsParams,
+} from "./generated/methods.ts";
 import type { DaemonDescription, InventoryFilter, InventoryHost, ServiceDescription } from "./generated/types.ts";
-import type { BackendMethodName, DescribeServiceParams, GetFactsParams, GetInventoryParams, ListDaemonsParams } from "./generated/methods.ts";
 
 type Filter = (params: object, value: unknown) => unknown;
 
@@ -14,7 +21,9 @@ const FILTERS: Partial<Record<BackendMethodName, Filter>> = {
     (daemons as DaemonDescription[]).filter((daemon) => daemonMatches(params as ListDaemonsParams, daemon)),
   getFacts: (params, facts) => {
     const { hostname } = params as GetFactsParams;
-    return hostname === null ? facts : (facts as { hostname?: unknown }[]).filter((fact) => fact.hostname === undefined || fact.hostname === hostname);
+    return hostname === null
+      ? facts
+      : (facts as { hostname?: unknown }[]).filter((fact) => fact.hostname === undefined || fact.hostname === hostname);
   },
 };
 

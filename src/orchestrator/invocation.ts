@@ -1,6 +1,6 @@
 /** One interface call on its way through a dialect to a backend and back. */
 import type { BackendLife } from "./backend-life.ts";
-import { startBatch, type BackendRequest, type Outcome } from "./batch.ts";
+import { type BackendRequest, type Outcome, startBatch } from "./batch.ts";
 import type { Dialect, Translation } from "./dialects/dialect.ts";
 import { DeadlineError, isOrchestratorError, NotSupportedError, ValidationError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
@@ -44,7 +44,10 @@ export async function runInvocations(
 ): Promise<Promise<Settled>[]> {
   const target = await life.target(signal);
   const runs = invocations.map(prepare);
-  const outcomes = startBatch(runs.flatMap(({ requests }) => requests), target);
+  const outcomes = startBatch(
+    runs.flatMap(({ requests }) => requests),
+    target,
+  );
   let first = 0;
   return runs.map((run) => {
     const own = outcomes.slice(first, first + run.requests.length);
@@ -69,7 +72,11 @@ function prepare({ translation, id, stop }: Invocation): Run {
   return { translation, requests };
 }
 
-async function settle({ translation }: Run, outcomes: readonly Promise<Outcome>[], life: BackendLife): Promise<Settled> {
+async function settle(
+  { translation }: Run,
+  outcomes: readonly Promise<Outcome>[],
+  life: BackendLife,
+): Promise<Settled> {
   const results: unknown[] = [];
   const operations: PendingOperation[] = [];
   let failure: { error: unknown } | undefined;

@@ -20,7 +20,9 @@ export function persisted<T>(result: T, effective: (operation: Operation) => May
 }
 
 /** The pieces of a persisted write; undefined when `value` is a plain result. */
-export function asPersisted(value: unknown): { result: unknown; effective: (operation: Operation) => MaybePromise<void> } | undefined {
+export function asPersisted(
+  value: unknown,
+): { result: unknown; effective: (operation: Operation) => MaybePromise<void> } | undefined {
   return value instanceof PersistedWrite ? value : undefined;
 }
 
@@ -36,7 +38,10 @@ export interface PendingOperation {
 
 /** Runs second stages and tells of their progress and their end. */
 export class Operations {
-  readonly #running = new Map<string, { title: string; where: string; since: Date; fraction: number; stop: AbortController }>();
+  readonly #running = new Map<
+    string,
+    { title: string; where: string; since: Date; fraction: number; stop: AbortController }
+  >();
   readonly #events: EventPort;
   readonly #log: Logger;
 

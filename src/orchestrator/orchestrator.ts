@@ -59,7 +59,11 @@ export class Orchestrator {
   }
 
   /** A modern call; rejects with the call's error. A write's result is `{ value, operations }`. */
-  async invoke(method: string, params: unknown, context: { id: string; deadlineMs: number; signal: AbortSignal }): Promise<Answer> {
+  async invoke(
+    method: string,
+    params: unknown,
+    context: { id: string; deadlineMs: number; signal: AbortSignal },
+  ): Promise<Answer> {
     this.#counts.total++;
     this.#counts.running++;
     try {
@@ -72,10 +76,17 @@ export class Orchestrator {
     }
   }
 
-  async #invoke(method: string, params: unknown, context: { id: string; deadlineMs: number; signal: AbortSignal }): Promise<Answer> {
+  async #invoke(
+    method: string,
+    params: unknown,
+    context: { id: string; deadlineMs: number; signal: AbortSignal },
+  ): Promise<Answer> {
     const invocation = readInvocation(this.#dialect, context.id, method, params);
     const overdue = new AbortController();
-    const timer = setTimeout(() => overdue.abort(deadlineError(invocation, this.#life.name, context.deadlineMs)), timerMs(context.deadlineMs));
+    const timer = setTimeout(
+      () => overdue.abort(deadlineError(invocation, this.#life.name, context.deadlineMs)),
+      timerMs(context.deadlineMs),
+    );
     const signal = AbortSignal.any([context.signal, overdue.signal]);
     signal.addEventListener("abort", () => invocation.stop.abort(signal.reason), { once: true });
     const work = runInvocations([invocation], this.#life, signal).then(([settled]) => settled!);
@@ -84,7 +95,11 @@ export class Orchestrator {
       return this.#answer(method, settled);
     } catch (error) {
       // What was persisted must become effective, also when its call failed or nobody waits for the answer any more.
-      if (signal.aborted) void work.then(({ operations }) => this.#startAll(operations), (late: unknown) => this.#startAll(failureOf(late).operations));
+      if (signal.aborted)
+        void work.then(
+          ({ operations }) => this.#startAll(operations),
+          (late: unknown) => this.#startAll(failureOf(late).operations),
+        );
       else setImmediate(() => this.#startAll(failureOf(error).operations));
       throw failureOf(error).error;
     } finally {
@@ -98,7 +113,10 @@ export class Orchestrator {
 
   /** Starts the completions named as one batch; answers `{ settled, pending }`. */
   async wait(calls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<Answer> {
-    const { settled, pending } = await this.#completions.wait(calls, AbortSignal.any([signal, AbortSignal.timeout(timerMs(timeoutMs))]));
+    const { settled, pending } = await this.#completions.wait(
+      calls,
+      AbortSignal.any([signal, AbortSignal.timeout(timerMs(timeoutMs))]),
+    );
     const operations = settled.flatMap(({ outcome }) => operationsOf(outcome));
     const entries = settled.map(({ call, method, outcome }) => {
       this.#counts.total++;
@@ -114,7 +132,11 @@ export class Orchestrator {
   }
 
   wireError(error: unknown, method: string): WireError {
-    return toWireError(error, this.#deps.log, `${this.#life.name ?? "the bridge"}.${METHODS[method]?.backend ?? method}`);
+    return toWireError(
+      error,
+      this.#deps.log,
+      `${this.#life.name ?? "the bridge"}.${METHODS[method]?.backend ?? method}`,
+    );
   }
 
   status(): { [key: string]: Json } {
@@ -151,7 +173,11 @@ export class Orchestrator {
 
   #remember(method: string, error: unknown): void {
     this.#counts.failed++;
-    this.#lastErrors.push({ time: new Date().toISOString(), method, message: error instanceof Error ? error.message : String(error) });
+    this.#lastErrors.push({
+      time: new Date().toISOString(),
+      method,
+      message: error instanceof Error ? error.message : String(error),
+    });
     if (this.#lastErrors.length > LAST_ERRORS) this.#lastErrors.shift();
   }
 

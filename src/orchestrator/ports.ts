@@ -9,7 +9,10 @@ export interface MgrPort {
   /** A map of the manager, as `MgrModule.get(name)` gives it: `osd_map`, `mon_map`, `health`, … */
   get(name: string): Promise<Json>;
   /** Runs a monitor command, as `MgrModule.mon_command`. `retval` is 0 or a negative errno. */
-  command(command: { prefix: string; [argument: string]: Json }): Promise<{ retval: number; stdout: string; stderr: string }>;
+  command(command: {
+    prefix: string;
+    [argument: string]: Json;
+  }): Promise<{ retval: number; stdout: string; stderr: string }>;
   storeGet(key: string): Promise<string | null>;
   /** Null deletes the key. At most 65,536 bytes. */
   storeSet(key: string, value: string | null): Promise<void>;

@@ -36,7 +36,10 @@ export async function memoryCluster(
   const ceph = { release: "tentacle", fsid: "f51d", mgr: { name: "x", gid: null } };
   // The memory backend uses nothing else of what it is handed.
   const context = { options: parsed, ceph } as BackendContext<unknown>;
-  const { orchestrator, heard } = await orchestratorFor(({ setAvailable }) => memory.create({ ...context, setAvailable }), { dialect, strict: true });
+  const { orchestrator, heard } = await orchestratorFor(
+    ({ setAvailable }) => memory.create({ ...context, setAvailable }),
+    { dialect, strict: true },
+  );
   const call = (method: string, params: object = {}): Promise<unknown> =>
     invoke(orchestrator, `orchestrator/${method}`, params);
 

@@ -8,7 +8,10 @@ const signal = new AbortController().signal;
 /** A read of one host's inventory, or a write that adds a host. */
 type Step = { kind: "read" | "write"; host: string };
 
-const step: fc.Arbitrary<Step> = fc.record({ kind: fc.constantFrom("read", "write"), host: fc.constantFrom("a", "b", "c") });
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom("read", "write"),
+  host: fc.constantFrom("a", "b", "c"),
+});
 const batches = fc.array(fc.array(step, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 4 });
 
 interface Journal {
@@ -53,7 +56,8 @@ async function runSteps(backend: Backend, split: Step[][]): Promise<unknown[]> {
   for (const steps of split) {
     const calls = steps.map(({ kind, host }) => {
       const call = String(next++);
-      if (kind === "read") orchestrator.submit(call, "classic/get_inventory", { node_filter: { nodes: [host], labels: null } });
+      if (kind === "read")
+        orchestrator.submit(call, "classic/get_inventory", { node_filter: { nodes: [host], labels: null } });
       else orchestrator.submit(call, "classic/add_host", { host });
       return call;
     });
@@ -79,7 +83,9 @@ describe("a batch", () => {
         expect(answers).toEqual(steps.map(expectedAnswer));
         expect(journal.writes).toEqual(steps.filter(({ kind }) => kind === "write").map(({ host }) => host));
         expect(journal.overlapping).toBe(false);
-        const distinct = split.flatMap((part) => [...new Set(part.filter(({ kind }) => kind === "read").map(({ host }) => host))]);
+        const distinct = split.flatMap((part) => [
+          ...new Set(part.filter(({ kind }) => kind === "read").map(({ host }) => host)),
+        ]);
         expect(journal.reads.toSorted()).toEqual(distinct.toSorted());
       }),
       { numRuns: 60 },
@@ -87,7 +93,10 @@ describe("a batch", () => {
   });
 
   test("that leaves a call unsettled fails that call and says so", async () => {
-    const { orchestrator, heard } = await orchestratorFor({ getHosts: () => [], batch: () => Promise.resolve() }, { dialect: "classic" });
+    const { orchestrator, heard } = await orchestratorFor(
+      { getHosts: () => [], batch: () => Promise.resolve() },
+      { dialect: "classic" },
+    );
     orchestrator.submit("1", "classic/get_hosts", {});
     const { result } = await orchestrator.wait(["1"], 1_000, signal);
     expect(result).toMatchObject({ settled: [{ error: { data: { type: "InternalError" } } }] });

@@ -43,7 +43,10 @@ describe("classic completions", () => {
     orchestrator.submit("1", "classic/get_hosts", {});
     expect((await orchestrator.wait(["1"], 20, signal)).result).toEqual({ settled: [], pending: ["1"] });
     answerHosts();
-    expect((await orchestrator.wait(["1"], 1_000, signal)).result).toEqual({ settled: [{ call: "1", result: [] }], pending: [] });
+    expect((await orchestrator.wait(["1"], 1_000, signal)).result).toEqual({
+      settled: [{ call: "1", result: [] }],
+      pending: [],
+    });
   });
 
   test("fail one by one: an error of one is no error of another", async () => {
@@ -58,8 +61,12 @@ describe("classic completions", () => {
     );
     orchestrator.submit("1", "classic/add_host", { host: "bad" });
     orchestrator.submit("2", "classic/add_host", { host: "good" });
-    const { settled } = (await orchestrator.wait(["1", "2"], 1_000, signal)).result as { settled: { error?: { message: string } }[] };
-    expect(settled[0]?.error?.message).toMatch(/^probe\.addHost failed unexpectedly: TypeError: boom \(log id \w{8} in the mgr log\)/);
+    const { settled } = (await orchestrator.wait(["1", "2"], 1_000, signal)).result as {
+      settled: { error?: { message: string } }[];
+    };
+    expect(settled[0]?.error?.message).toMatch(
+      /^probe\.addHost failed unexpectedly: TypeError: boom \(log id \w{8} in the mgr log\)/,
+    );
     expect(settled[1]?.error).toBeUndefined();
   });
 
@@ -87,28 +94,47 @@ describe("classic completions", () => {
   test("that are unknown are answered with an error that says so", async () => {
     const { orchestrator } = await orchestratorFor({}, { dialect: "classic" });
     const { result } = await orchestrator.wait(["ghost"], 50, signal);
-    expect(result).toMatchObject({ settled: [{ call: "ghost", error: { message: expect.stringContaining("not known here") } }] });
+    expect(result).toMatchObject({
+      settled: [{ call: "ghost", error: { message: expect.stringContaining("not known here") } }],
+    });
   });
 });
 
 describe("the classic words", () => {
   test("a stateless service becomes a spec with placement and config", async () => {
     const seen: unknown[] = [];
-    const { orchestrator } = await orchestratorFor({ applyService: ({ spec }) => (seen.push(spec), "ok") }, { dialect: "classic" });
+    const { orchestrator } = await orchestratorFor(
+      { applyService: ({ spec }) => (seen.push(spec), "ok") },
+      { dialect: "classic" },
+    );
     orchestrator.submit("1", "classic/add_stateless_service", {
       service_type: "nfs",
       spec: { name: "ganesha", count: 2, placement: { label: null }, extended: { pool: "p" } },
     });
     await orchestrator.wait(["1"], 1_000, signal);
     expect(seen).toEqual([
-      { service_type: "nfs", service_id: "ganesha", service_name: "nfs.ganesha", placement: { count: 2 }, spec: { config: { pool: "p" } } },
+      {
+        service_type: "nfs",
+        service_id: "ganesha",
+        service_name: "nfs.ganesha",
+        placement: { count: 2 },
+        spec: { config: { pool: "p" } },
+      },
     ]);
   });
 
   test("reload of one instance becomes reconfig of that daemon", async () => {
     const seen: unknown[] = [];
-    const { orchestrator } = await orchestratorFor({ daemonAction: (params) => (seen.push(params), "ok") }, { dialect: "classic" });
-    orchestrator.submit("1", "classic/service_action", { action: "reload", service_type: "mds", service_name: null, service_id: "a.host1" });
+    const { orchestrator } = await orchestratorFor(
+      { daemonAction: (params) => (seen.push(params), "ok") },
+      { dialect: "classic" },
+    );
+    orchestrator.submit("1", "classic/service_action", {
+      action: "reload",
+      service_type: "mds",
+      service_name: null,
+      service_id: "a.host1",
+    });
     await orchestrator.wait(["1"], 1_000, signal);
     expect(seen).toEqual([{ action: "reconfig", daemon_name: "mds.a.host1", image: null, force: false }]);
   });

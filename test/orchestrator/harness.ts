@@ -13,8 +13,29 @@ export interface Heard {
 }
 
 const METHODS_OF_DIALECT = {
-  modern: ["available", "get_hosts", "add_host", "apply", "apply_mds", "apply_nfs", "describe_service", "list_daemons", "get_inventory", "pause", "plan"],
-  classic: ["available", "wait", "get_hosts", "get_inventory", "describe_service", "add_host", "add_stateless_service", "service_action"],
+  modern: [
+    "available",
+    "get_hosts",
+    "add_host",
+    "apply",
+    "apply_mds",
+    "apply_nfs",
+    "describe_service",
+    "list_daemons",
+    "get_inventory",
+    "pause",
+    "plan",
+  ],
+  classic: [
+    "available",
+    "wait",
+    "get_hosts",
+    "get_inventory",
+    "describe_service",
+    "add_host",
+    "add_stateless_service",
+    "service_action",
+  ],
 } as const;
 
 export async function orchestratorFor(
@@ -84,8 +105,17 @@ const noManager: MgrPort = {
 let calls = 0;
 
 /** One modern call; gives back its result and says that the answer has left, unless told to keep it. */
-export async function invoke(orchestrator: Orchestrator, method: string, params: object = {}, deadlineMs = 5_000): Promise<unknown> {
-  const answer = await orchestrator.invoke(method, params, { id: `call-${++calls}`, deadlineMs, signal: new AbortController().signal });
+export async function invoke(
+  orchestrator: Orchestrator,
+  method: string,
+  params: object = {},
+  deadlineMs = 5_000,
+): Promise<unknown> {
+  const answer = await orchestrator.invoke(method, params, {
+    id: `call-${++calls}`,
+    deadlineMs,
+    signal: new AbortController().signal,
+  });
   answer.answered();
   return answer.result;
 }

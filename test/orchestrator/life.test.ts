@@ -21,21 +21,31 @@ describe("a backend's life", () => {
       if (attempts === 1) throw new Error("inventory.json is missing");
       return { getHosts: () => [] };
     });
-    expect(heard.states.at(-1)).toMatchObject({ available: false, reason: expect.stringContaining("inventory.json is missing") });
+    expect(heard.states.at(-1)).toMatchObject({
+      available: false,
+      reason: expect.stringContaining("inventory.json is missing"),
+    });
     await expect(invoke(orchestrator, "orchestrator/get_hosts")).rejects.toMatchObject({ type: "UnavailableError" });
     await until(() => heard.states.at(-1)?.available === true, "available after another try");
   });
 
   test("a misspelt method is refused with the one that was meant", async () => {
     const { heard } = await orchestratorFor({ getHost: () => [] } as never);
-    expect(heard.states.at(-1)?.reason).toContain("defines a method getHost that the interface does not have; did you mean getHosts?");
+    expect(heard.states.at(-1)?.reason).toContain(
+      "defines a method getHost that the interface does not have; did you mean getHosts?",
+    );
   });
 
   test("wrong options are named and leave the former backend in use", async () => {
     const options = z.strictObject({ hosts: z.array(z.string()).default([]) });
     const { orchestrator, heard, configure } = await orchestratorFor({ getHosts: () => [] }, { options });
     await configure({ hosts: [1] });
-    expect(heard.states.at(-1)).toMatchObject({ available: false, reason: expect.stringMatching(/^backend_options\.hosts\[0\]: expected string, got 1; the former configuration stays in use$/) });
+    expect(heard.states.at(-1)).toMatchObject({
+      available: false,
+      reason: expect.stringMatching(
+        /^backend_options\.hosts\[0\]: expected string, got 1; the former configuration stays in use$/,
+      ),
+    });
     expect(await invoke(orchestrator, "orchestrator/get_hosts")).toEqual([]);
     await configure({ hosts: ["a"] });
     expect(heard.states.at(-1)).toMatchObject({ available: true, reason: "" });
@@ -43,7 +53,9 @@ describe("a backend's life", () => {
 
   test("the former backend is closed before the next is created", async () => {
     const order: string[] = [];
-    const { configure } = await orchestratorFor(() => (order.push("create"), { close: () => void order.push("close") }));
+    const { configure } = await orchestratorFor(
+      () => (order.push("create"), { close: () => void order.push("close") }),
+    );
     await configure(null);
     expect(order).toEqual(["create", "close", "create"]);
   });

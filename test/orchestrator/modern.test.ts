@@ -65,7 +65,9 @@ describe("a modern call", () => {
     const { orchestrator } = await orchestratorFor({
       getHosts: (_params, call) => new Promise(() => call.signal.addEventListener("abort", () => (aborted = true))),
     });
-    await expect(invoke(orchestrator, "orchestrator/get_hosts", {}, 100)).rejects.toThrow("timed out after 0.1 s in probe.getHosts");
+    await expect(invoke(orchestrator, "orchestrator/get_hosts", {}, 100)).rejects.toThrow(
+      "timed out after 0.1 s in probe.getHosts",
+    );
     expect(aborted).toBe(true);
   });
 });
@@ -76,11 +78,15 @@ describe("a write", () => {
     const { orchestrator, heard } = await orchestratorFor({
       addHost: (_params, call) => call.persisted("Added host 'a'", () => void order.push("effective")),
     });
-    const answer = await orchestrator.invoke("orchestrator/add_host", { host_spec: { hostname: "a" } }, {
-      id: "w1",
-      deadlineMs: 1_000,
-      signal: new AbortController().signal,
-    });
+    const answer = await orchestrator.invoke(
+      "orchestrator/add_host",
+      { host_spec: { hostname: "a" } },
+      {
+        id: "w1",
+        deadlineMs: 1_000,
+        signal: new AbortController().signal,
+      },
+    );
     expect(answer.result).toEqual({ value: "Added host 'a'", operations: [{ call: "w1", title: "Added host 'a'" }] });
     expect(order).toEqual([]);
     answer.answered();
@@ -102,7 +108,9 @@ describe("a write", () => {
     const { orchestrator, heard } = await orchestratorFor({
       addHost: (_params, call) => new Promise((resolve) => (persist = () => resolve(call.persisted("late", () => {})))),
     });
-    await expect(invoke(orchestrator, "orchestrator/add_host", { host_spec: { hostname: "a" } }, 50)).rejects.toThrow("timed out");
+    await expect(invoke(orchestrator, "orchestrator/add_host", { host_spec: { hostname: "a" } }, 50)).rejects.toThrow(
+      "timed out",
+    );
     persist();
     await until(() => heard.effective.length === 1, "effective");
   });
@@ -139,7 +147,9 @@ describe("apply", () => {
       addHost: () => (touched.push("host"), ""),
       applyService: ({ spec }) => (touched.push(spec.service_name ?? ""), "done"),
     });
-    await invoke(orchestrator, "orchestrator/apply", { specs: [{ service_type: "host", hostname: "a" }, mds("one", true)] });
+    await invoke(orchestrator, "orchestrator/apply", {
+      specs: [{ service_type: "host", hostname: "a" }, mds("one", true)],
+    });
     expect(touched).toEqual([]);
   });
 
@@ -165,14 +175,21 @@ describe("apply", () => {
         return "ok";
       },
     });
-    const answer = await invoke(orchestrator, "orchestrator/apply", { specs: [mds("bad"), mds("good")], continue_on_error: true });
+    const answer = await invoke(orchestrator, "orchestrator/apply", {
+      specs: [mds("bad"), mds("good")],
+      continue_on_error: true,
+    });
     expect(answer).toEqual({ value: ["Failed to apply mds.bad: no such file system", "ok"], operations: [] });
   });
 
   test("of an mds that the backend cannot do is an OrchestratorError, which alone volumes tolerates", async () => {
     const { orchestrator } = await orchestratorFor({});
-    await expect(invoke(orchestrator, "orchestrator/apply", { specs: [mds("a")] })).rejects.toMatchObject({ type: "OrchestratorError" });
-    await expect(invoke(orchestrator, "orchestrator/apply_nfs", { spec: { service_type: "nfs", service_id: "n" } })).rejects.toMatchObject({
+    await expect(invoke(orchestrator, "orchestrator/apply", { specs: [mds("a")] })).rejects.toMatchObject({
+      type: "OrchestratorError",
+    });
+    await expect(
+      invoke(orchestrator, "orchestrator/apply_nfs", { spec: { service_type: "nfs", service_id: "n" } }),
+    ).rejects.toMatchObject({
       type: "NotSupportedError",
     });
   });
@@ -185,7 +202,8 @@ describe("the nfs module", () => {
         throw new NotFoundError(`there is no service ${service_name}`);
       },
     });
-    const remove = (service_name: string): Promise<unknown> => invoke(orchestrator, "orchestrator/remove_service", { service_name });
+    const remove = (service_name: string): Promise<unknown> =>
+      invoke(orchestrator, "orchestrator/remove_service", { service_name });
     expect(await remove("ingress.nfs.a")).toEqual({ value: "There is no service ingress.nfs.a", operations: [] });
     await expect(remove("rgw.a")).rejects.toMatchObject({ type: "NotFoundError" });
   });

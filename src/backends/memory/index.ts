@@ -93,5 +93,7 @@ function delayed<Methods extends Backend>(methods: Methods, ms: number): Methods
 
 /** What a fault may be configured for. */
 function methodNames(): string[] {
-  return Object.keys(memoryBackend({ options: memoryOptions.parse({}), ceph: { release: "", fsid: "" }, setAvailable() {} }));
+  return Object.keys(
+    memoryBackend({ options: memoryOptions.parse({}), ceph: { release: "", fsid: "" }, setAvailable() {} }),
+  );
 }

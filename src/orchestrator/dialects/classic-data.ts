@@ -74,12 +74,24 @@ export function driveGroup(group: ClassicDriveGroupSpec): DriveGroupSpec {
     const selection = group[kind];
     if (selection !== null && selection !== undefined) spec[kind] = deviceSelection(selection);
   }
-  for (const field of ["data_directories", "osds_per_device", "objectstore", "db_slots", "wal_slots", "osd_id_claims"] as const) {
+  for (const field of [
+    "data_directories",
+    "osds_per_device",
+    "objectstore",
+    "db_slots",
+    "wal_slots",
+    "osd_id_claims",
+  ] as const) {
     const value = group[field];
     if (value !== null && value !== undefined) spec[field] = value;
   }
   if (group.encrypted === true) spec["encrypted"] = true;
-  return { service_type: "osd", service_name: "osd", placement: { host_pattern: group.host_pattern }, spec: spec as NonNullable<DriveGroupSpec["spec"]> };
+  return {
+    service_type: "osd",
+    service_name: "osd",
+    placement: { host_pattern: group.host_pattern },
+    spec: spec as NonNullable<DriveGroupSpec["spec"]>,
+  };
 }
 
 /** The seed interface names one host and its devices. */
@@ -120,5 +132,7 @@ export function statelessSpec(service_type: string, classic: StatelessServiceSpe
 
 /** Later releases removed nfs's pool and namespace from its spec; they travel as `config`, whose values are text. */
 function textValues(extended: { readonly [key: string]: unknown }): Record<string, string> {
-  return Object.fromEntries(Object.entries(extended).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]));
+  return Object.fromEntries(
+    Object.entries(extended).map(([key, value]) => [key, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }

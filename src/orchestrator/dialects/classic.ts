@@ -1,4 +1,7 @@
 /** Mimic to Nautilus: completions. Every classic call becomes modern backend calls, its answer goes back in the classic classes. */
+
+import { ValidationError } from "../errors.ts";
+import { type BackendMethodName, METHODS } from "../generated/methods.ts";
 import type {
   ClassicDriveGroupSpec,
   ClassicInventoryFilter,
@@ -12,10 +15,8 @@ import type {
   UpgradeSpec,
   UpgradeStatusSpec,
 } from "../generated/types.ts";
-import { METHODS, type BackendMethodName } from "../generated/methods.ts";
-import { ValidationError } from "../errors.ts";
 import { classicService, driveGroup, inventoryNode, seedDriveGroup, statelessSpec } from "./classic-data.ts";
-import { direct, tolerableToVolumes, type Dialect, type Translation } from "./dialect.ts";
+import { type Dialect, direct, type Translation, tolerableToVolumes } from "./dialect.ts";
 
 const PREFIX = "classic/";
 
@@ -38,7 +39,8 @@ const RULES: Record<string, Rule> = {
   },
   get_hosts: {
     needs: "getHosts",
-    translate: () => direct("getHosts", {}, (hosts) => (hosts as HostSpec[]).map(({ hostname }) => ({ name: hostname, devices: [] }))),
+    translate: () =>
+      direct("getHosts", {}, (hosts) => (hosts as HostSpec[]).map(({ hostname }) => ({ name: hostname, devices: [] }))),
   },
   get_inventory: {
     needs: "getInventory",
@@ -64,15 +66,17 @@ const RULES: Record<string, Rule> = {
       return direct("listDaemons", query, (daemons) =>
         (daemons as DaemonDescription[])
           .map(classicService)
-          .filter(({ service, service_instance }) => id === null || id === undefined || service === id || service_instance === id),
+          .filter(
+            ({ service, service_instance }) =>
+              id === null || id === undefined || service === id || service_instance === id,
+          ),
       );
     },
   },
   service_action: { needs: "serviceAction", translate: serviceAction },
   create_osds: {
     needs: "createOsds",
-    translate: (params) =>
-      direct("createOsds", { drive_group: createdOsds(params), skip_validation: false }),
+    translate: (params) => direct("createOsds", { drive_group: createdOsds(params), skip_validation: false }),
   },
   replace_osds: {
     needs: "replaceOsds",

@@ -25,7 +25,11 @@ export interface Dialect {
 }
 
 /** One call in, one call out. */
-export function direct(method: BackendMethodName, params: object, answer: (result: unknown) => unknown = (result) => result): Translation {
+export function direct(
+  method: BackendMethodName,
+  params: object,
+  answer: (result: unknown) => unknown = (result) => result,
+): Translation {
   return { requests: [{ method, params }], onError: "stop", answer: ([result]) => answer(result) };
 }
 

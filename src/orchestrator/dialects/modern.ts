@@ -1,8 +1,9 @@
 /** Pacific and later: OrchResult methods. Most are the backend's own; `apply` and its family become one write a spec. */
-import type { GenericSpec, HostSpec, ServiceSpec } from "../generated/types.ts";
-import { METHODS, type BackendMethodName } from "../generated/methods.ts";
+
 import { isOrchestratorError } from "../errors.ts";
-import { direct, tolerableToVolumes, type Dialect, type Failure, type Translation } from "./dialect.ts";
+import { type BackendMethodName, METHODS } from "../generated/methods.ts";
+import type { GenericSpec, HostSpec, ServiceSpec } from "../generated/types.ts";
+import { type Dialect, direct, type Failure, type Translation, tolerableToVolumes } from "./dialect.ts";
 
 const PREFIX = "orchestrator/";
 
@@ -66,7 +67,10 @@ function mayBeGone(error: unknown, service: string): Failure {
  * Ceph calls `apply` before `plan` on a dry run and marks only service specs (`preview_only`), never hosts: so nothing is
  * changed for a spec that is a preview, nor for the hosts beside it.
  */
-function applySpecs(specs: readonly GenericSpec[], how: { noOverwrite: boolean; onError: "stop" | "continue" }): Translation {
+function applySpecs(
+  specs: readonly GenericSpec[],
+  how: { noOverwrite: boolean; onError: "stop" | "continue" },
+): Translation {
   const dryRun = specs.some(isPreview);
   const requests: { method: BackendMethodName; params: object; spec: number }[] = [];
   specs.forEach((spec, index) => {
