@@ -63,7 +63,7 @@ export class Completions {
     const waited = calls.flatMap((call) => this.#held.get(call) ?? []);
     this.#start(waited.filter(({ started }) => started === undefined));
     try {
-      await withSignal(Promise.all(waited.map(({ started }) => started?.ended)), signal);
+      await withSignal(Promise.all(waited.flatMap(({ started }) => started?.ended ?? [])), signal);
     } catch {
       // The time is up: what has ended by now is answered, the rest is pending.
     }
@@ -86,7 +86,7 @@ export class Completions {
           invocation: readInvocation(this.#dialect, completion.call, completion.method, completion.params),
         });
       } catch (error) {
-        this.#track(completion, undefined, Promise.reject(error));
+        this.#track(completion, undefined, Promise.resolve(failureOf(error)));
       }
     }
     if (readable.length === 0) return;
@@ -99,16 +99,12 @@ export class Completions {
       this.#track(
         completion,
         invocation,
-        running.then((settled) => settled[index]!),
+        running.then((settled) => settled[index]!).then((settled) => ({ settled }), failureOf),
       );
     });
   }
 
-  #track(completion: Completion, invocation: Invocation | undefined, work: Promise<Settled>): void {
-    const ended = work.then(
-      (settled): CompletionOutcome => ({ settled }),
-      (error: unknown): CompletionOutcome => failureOf(error),
-    );
+  #track(completion: Completion, invocation: Invocation | undefined, ended: Promise<CompletionOutcome>): void {
     completion.started = { invocation, ended };
     void ended.then((outcome) => (completion.outcome = outcome));
   }

@@ -55,7 +55,7 @@ function daemonMatches(filter: ListDaemonsParams, daemon: DaemonDescription): bo
 /** As Ceph derives it where a daemon does not name its service: `mds.fs1.host.abcdef` belongs to `mds.fs1`. */
 function serviceNameOf(daemon: DaemonDescription): string {
   if (daemon.service_name !== undefined) return daemon.service_name;
-  const { daemon_type: type, daemon_id: id = "", hostname } = daemon;
+  const { daemon_type: type, daemon_id: id, hostname } = daemon;
   if (!["mds", "rgw", "nfs", "iscsi", "ingress", "nvmeof", "smb", "container"].includes(type)) return type;
   const host = hostname === undefined ? -1 : id.indexOf(`.${hostname}`);
   return `${type}.${host > 0 ? id.slice(0, host) : id.split(".")[0]}`;

@@ -1,5 +1,5 @@
 /** The second stage of writes: from persistent to effective. */
-import type { Log, MaybePromise, Operation, Persisted } from "./call.ts";
+import type { MaybePromise, Operation, Persisted } from "./call.ts";
 import { toWireError } from "./errors.ts";
 import type { EventPort, Logger } from "./ports.ts";
 
@@ -58,7 +58,7 @@ export class Operations {
     const operation: Operation = {
       id: pending.call,
       signal: stop.signal,
-      log: log as Log,
+      log,
       progress: (fraction, message = pending.title) => {
         if (!this.#running.has(pending.call)) return;
         entry.fraction = Math.min(1, Math.max(0, Number.isFinite(fraction) ? fraction : 0));

@@ -24,7 +24,7 @@ function inventoryDevice(device: Device): InventoryDevice {
   const api = device.sys_api ?? {};
   const rotates = isRotational(api["rotational"]);
   const size = Number(api["size"] ?? 0);
-  const model = [api["vendor"], api["model"]].filter((part) => typeof part === "string" && part !== "").join("/");
+  const model = [api["vendor"], api["model"]].filter((part) => typeof part === "string" && part !== "") as string[];
   return {
     type: rotates ? "hdd" : "sdd/nvme", // Nautilus's own spelling
     blank: device.available === true,
@@ -32,7 +32,7 @@ function inventoryDevice(device: Device): InventoryDevice {
     size: Number.isSafeInteger(size) ? size : 0,
     rotates,
     available: device.available === true,
-    dev_id: model === "" ? (device.device_id ?? null) : model,
+    dev_id: model.length === 0 ? (device.device_id ?? null) : model.join("/"),
     extended: { ...device },
   };
 }
@@ -90,7 +90,7 @@ export function driveGroup(group: ClassicDriveGroupSpec): DriveGroupSpec {
     service_type: "osd",
     service_name: "osd",
     placement: { host_pattern: group.host_pattern },
-    spec: spec as NonNullable<DriveGroupSpec["spec"]>,
+    spec,
   };
 }
 

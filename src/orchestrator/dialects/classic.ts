@@ -157,7 +157,7 @@ function serviceAction(params: Params): Translation {
   if (typeof id === "string" && id !== "") {
     return direct("daemonAction", { action, daemon_name: `${type}.${id}`, image: null, force: false });
   }
-  const name = String(params["service_name"] ?? "");
+  const name = (params["service_name"] ?? "") as string;
   const service_name = name === "" || name === type ? type : `${type}.${name}`;
   return direct("serviceAction", { action, service_name }, (lines) => (lines as string[]).join("\n"));
 }
