@@ -39,7 +39,7 @@ step 'generated files' node scripts/generate.ts --check
 step 'types' tsc -p tsconfig.json
 step 'lint' oxlint
 step 'format' biome check --error-on-warnings .
-step 'dead code' knip
+step 'dead code' knip --no-config-hints
 step 'lint Python' python_lint check
 step 'format Python' python_lint format --check
 step 'types Python' python_types

@@ -7,6 +7,7 @@ export type {
   BackendContext,
   BackendDefinition,
   BackendState,
+  ParamsOf,
   ResultOf,
 } from "./orchestrator/backend.ts";
 export { defineBackend } from "./orchestrator/backend.ts";

@@ -1,10 +1,9 @@
 /** The process that the mgr module starts: `main.mjs serve --fd READ WRITE`. Small, so that what is wrong with Node is said before the rest is loaded. */
 
 import { statSync } from "node:fs";
+import { Exit } from "./main/exit.ts";
 import { nodeProblem } from "./main/node-version.ts";
 
-const exitUsage = 2;
-const exitBug = 70;
 const usage = "usage: serve --fd READ WRITE | serve --stdio";
 
 function fail(status: number, message: string): never {
@@ -30,9 +29,9 @@ async function useCompileCache(folder: string): Promise<void> {
 
 async function main(words: string[]): Promise<void> {
   const fds = readArguments(words);
-  if (fds === undefined) fail(exitUsage, `${words.join(" ")}: ${usage}`);
+  if (fds === undefined) fail(Exit.usage, `${words.join(" ")}: ${usage}`);
   const problem = nodeProblem();
-  if (problem !== undefined) fail(exitUsage, `${problem}: install one, and set mgr/orchbridge/node_path to it`);
+  if (problem !== undefined) fail(Exit.usage, `${problem}: install one, and set mgr/orchbridge/node_path to it`);
   const cache = process.env["ORCHBRIDGE_CACHE_DIR"];
   if (cache !== undefined && cache !== "") await useCompileCache(cache);
   const { run } = await import("./main/run.ts");
@@ -57,5 +56,5 @@ function readArguments(words: string[]): readonly [number, number] | "stdio" | u
 }
 
 main(process.argv.slice(2)).catch((error: unknown) =>
-  fail(exitBug, error instanceof Error ? (error.stack ?? error.message) : String(error)),
+  fail(Exit.bug, error instanceof Error ? (error.stack ?? error.message) : String(error)),
 );

@@ -56,7 +56,7 @@ const session: readonly Step[] = [
   { command: "orch apply mds home --placement=2", expect: /Scheduled mds\.home update/ },
   { command: "orch apply --dry-run", expect: /rgw\.photos.*\n.*prometheus/, file },
   { command: "orch apply", expect: /Scheduled rgw\.photos update.*\nScheduled prometheus update/, file },
-  { command: "orch ls", expect: /rgw\.photos .*2\/2/, awaited: true },
+  { command: "orch ls", expect: /prometheus .*1\/1[^]*rgw\.photos .*2\/2/, awaited: true },
   { command: "orch ps --daemon-type mds", expect: /mds\.home\..*running/, awaited: true },
   { command: "orch daemon add osd h1:/dev/sdb", expect: /Created osd\(s\) .* on host 'h1'/ },
   { command: "orch osd rm 0", expect: /Scheduled OSD\(s\) for removal/ },

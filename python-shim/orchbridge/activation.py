@@ -1,10 +1,13 @@
 """Making orchbridge the orchestrator of the cluster, and the reverse, in each release's way."""
 
+import logging
+import queue
 import sys
 import time
-from typing import Any, Callable, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 from .forward import MODERN
+from .workers import Workers
 
 NAME = "orchbridge"
 PATIENCE = 20.0
@@ -34,6 +37,8 @@ def activate(mgr: Any) -> Answer:
         return -110, "", f"{how} was done, but {_CHOOSER} still uses {chosen(mgr) or 'none'} after {PATIENCE:g} s"
     lines = [f"{NAME} is the orchestrator now, instead of {former}" if former else f"{NAME} is the orchestrator now"]
     lines.append(f"Done: {how} ({took:.1f} s)")
+    available = mgr.available()
+    lines.append("Available: Yes" if available[0] else f"Available: No ({available[1]})")
     if former and sys.version_info >= (3, 12) and not _one_interpreter():
         # Python mixes up the classes of the two orchestrators: "descriptor ... doesn't apply to a 'OrchResult' object".
         lines.append("Now restart the manager, or ceph orch commands fail with TypeError: ceph mgr fail")
@@ -62,8 +67,22 @@ def _choose(mgr: Any) -> Tuple[int, str, str]:
         return int(retval), f"orchestrator set backend {NAME}", str(stderr)
     # The option is an enum of Ceph's own orchestrators, which `orch set backend` cannot get past.
     command = {"prefix": "config set", "who": "mgr", "name": _OPTION, "value": NAME, "force": True}
-    retval, _, stderr = mgr.mon_command(command)
+    retval, _, stderr = _mon_command(mgr, command)
     return int(retval), f"config set mgr {_OPTION} {NAME} --force", str(stderr)
+
+
+# Once a monitor has answered, Ceph goes back to the thread state of the caller, which the thread of a command may have
+# dropped by then: a segmentation fault of the manager (18.2.7, under load). These threads live longer than that.
+_workers = Workers("orchbridge-activation", 1, 10, logging.getLogger("orchbridge"))
+
+
+def _mon_command(mgr: Any, command: Dict[str, Any]) -> Answer:
+    answers: queue.Queue[Answer] = queue.Queue()
+    _workers.submit(lambda: answers.put(mgr.mon_command(command)))
+    try:
+        return answers.get(timeout=PATIENCE)
+    except queue.Empty:
+        return -110, "", f"the monitors did not answer within {PATIENCE:g} s"
 
 
 def _until(condition: Callable[[], bool]) -> Optional[float]:

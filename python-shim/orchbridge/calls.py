@@ -51,18 +51,28 @@ class Calls:
         connection = self._supervisor.wait_connected(deadline)
         remaining = deadline - time.monotonic()
         if remaining <= 0:
-            raise CallTimeout(f"timed out after {timeout:g} s in {name}: Node was starting")
+            raise CallTimeout(f"{self.overdue(name, timeout)}: Node was starting")
         context: Dict[str, Any] = {"id": self.new_id(), "deadline_ms": int(remaining * 1000)}
         if method.page:
             context["partial"] = context["id"]
-        answer = connection.call(
-            f"orchestrator/{name}",
-            {**params, "_call": context},
-            remaining + GRACE,
-            partial=context.get("partial"),
-            on_result=self._take_operations if method.kind == "write" else None,
-        )
+        try:
+            answer = connection.call(
+                f"orchestrator/{name}",
+                {**params, "_call": context},
+                remaining + GRACE,
+                partial=context.get("partial"),
+                on_result=self._take_operations if method.kind == "write" else None,
+            )
+        except CallTimeout:
+            # Without our grace, of which the caller knows nothing.
+            raise CallTimeout(f"{self.overdue(name, timeout)}: Node did not answer") from None
         return written(name, answer)[0] if method.kind == "write" else answer
+
+    def overdue(self, name: str, timeout: float) -> str:
+        """The sentence of a passed deadline, in the words of the backend's author: `memory.getHosts`."""
+        first, *rest = name.split("_")
+        where = f"{self._supervisor.backend or 'the backend'}.{first}{''.join(word.title() for word in rest)}"
+        return f"timed out after {timeout:g} s in {where}"
 
     def _take_operations(self, answer: Any) -> None:
         # Where the answer is read, so that no end of an operation can overtake its begin.

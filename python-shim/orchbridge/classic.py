@@ -10,6 +10,7 @@ from typing import Any, Deque, Dict, Iterable, List, Optional, Set
 import orchestrator
 
 from .calls import GRACE, Calls, written
+from .completion import ReadCompletion, WriteCompletion
 from .connection import Connection
 from .errors import classic_exception, to_exception
 from .failure import BadAnswer, BridgeFailure, CallTimeout, WireError
@@ -22,50 +23,6 @@ from .supervisor import Supervisor
 # A caller may tell the progress module of a completion after its end was told; that makes the event anew.
 COMPLETED_AGAIN_AFTER = 10.0
 NEVER_WAITED_FOR = 600.0
-
-
-class _Completion:
-    """What both kinds share: the call behind it, its end, and its text in the progress module."""
-
-    call_id = ""
-    method_name = ""
-    text = ""
-    value: Any = None
-    answered = False
-
-    @property
-    def result(self) -> Any:
-        return self.value
-
-    def __str__(self) -> str:
-        return self.text
-
-
-class ReadCompletion(_Completion, orchestrator.ReadCompletion):  # type: ignore[misc]
-    """A read. Complete once it is answered."""
-
-    @property
-    def is_complete(self) -> bool:
-        return bool(self.answered or self.is_errored)
-
-
-class WriteCompletion(_Completion, orchestrator.WriteCompletion):  # type: ignore[misc]
-    """A write. Persistent once it is answered, effective once it has happened."""
-
-    effective = False
-
-    @property
-    def is_persistent(self) -> bool:
-        return self.answered
-
-    @property
-    def is_effective(self) -> bool:
-        return self.effective
-
-    @property
-    def should_wait(self) -> bool:
-        # The base class waits for ever for a write that failed before it was persistent.
-        return not (self.answered or self.is_errored)
 
 
 @dataclass
@@ -219,9 +176,7 @@ class Completions:
         overdue = [entry for entry in waiting.values() if self._deadline(entry, began) <= now]
         for entry in overdue:
             del waiting[entry.call]
-            seconds = self._calls.timeout(entry.method.kind)
-            where = _where(self._supervisor.available().backend, entry.name)
-            self._fail(entry, CallTimeout(f"timed out after {seconds:g} s in {where}"))
+            self._fail(entry, CallTimeout(self._calls.overdue(entry.name, self._calls.timeout(entry.method.kind))))
         if overdue:
             self._drop([entry.call for entry in overdue])
 

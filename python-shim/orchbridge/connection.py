@@ -13,6 +13,7 @@ from typing import Any, Callable, Dict, List, Optional, Protocol
 
 from .failure import BadAnswer, BadValue, BridgeFailure, CallTimeout, ConnectionLost, WireError
 from .frames import FrameParser, FramingError, decode, encode
+from .writer import DeadlinePassed, FrameWriter
 
 READ_SIZE = 256 * 1024
 # How long the background thread keeps away after it met a caller that reads.
@@ -63,25 +64,19 @@ class _Pending:
         self.rouse()
 
 
-class _DeadlinePassed(Exception):
-    pass
-
-
 class Connection:
     """One connection, from the start of a Node process to its end. Takes over both descriptors."""
 
     def __init__(self, read_fd: int, write_fd: int, handler: Handler) -> None:
         self._read_fd = read_fd
-        self._write_fd = write_fd
         os.set_blocking(read_fd, False)
-        os.set_blocking(write_fd, False)
         self._handler = handler
+        self._writer = FrameWriter(write_fd, lambda: self._closed, self._break, self._end)
         self._parser = FrameParser()
         self._poller = select.poll()
         self._poller.register(read_fd, select.POLLIN)
         self._mutex = threading.Lock()
         self._reading = threading.Lock()
-        self._writing = threading.Lock()
         self._pending: Dict[int, _Pending] = {}
         self._pages: Dict[str, List[Any]] = {}
         self._followers: Dict[_Pending, None] = {}
@@ -125,7 +120,7 @@ class Connection:
         try:
             self._send({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params}, deadline)
             self._wait(pending, deadline)
-        except _DeadlinePassed:
+        except DeadlinePassed:
             self._cancel(request_id)
             raise CallTimeout(f"timed out after {timeout:g} s in {method}: Node did not answer") from None
         finally:
@@ -141,7 +136,7 @@ class Connection:
         """Sends a notification. Raises as `call` does."""
         try:
             self._send({"jsonrpc": "2.0", "method": method, "params": params}, time.monotonic() + timeout)
-        except _DeadlinePassed:
+        except DeadlinePassed:
             raise CallTimeout(f"could not send {method} within {timeout:g} s: Node does not read") from None
 
     def respond(self, request_id: Any, result: Any) -> None:
@@ -165,9 +160,7 @@ class Connection:
             self._pending.clear()
         for entry in pending:
             entry.settle(None, ConnectionLost(reason))
-        # A thread in the middle of a write closes the descriptor itself.
-        if self._writing.acquire(blocking=False):
-            self._stop_writing()
+        self._writer.close()
 
     # Waiting and reading
 
@@ -192,7 +185,7 @@ class Connection:
                 if self._reading.acquire(blocking=False):
                     self._lead(pending, deadline)
                 elif not pending.wake.acquire(timeout=max(0.0, deadline - time.monotonic())) and not pending.done:
-                    raise _DeadlinePassed
+                    raise DeadlinePassed
         finally:
             with self._mutex:
                 self._callers -= 1
@@ -205,7 +198,7 @@ class Connection:
             while not pending.done and self._closed is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._poller.poll(remaining * 1000):
-                    raise _DeadlinePassed
+                    raise DeadlinePassed
                 self._read()
         finally:
             self._stop_reading()
@@ -244,7 +237,7 @@ class Connection:
             self._break(f"cannot read from the Node process: {error}")
             return
         if not data:
-            self.close(self._handler.ended())
+            self._end()
             return
         self.last_received = time.monotonic()
         try:
@@ -256,6 +249,9 @@ class Connection:
     def _break(self, reason: str) -> None:
         self._handler.broken(reason)
         self.close(reason)
+
+    def _end(self) -> None:
+        self.close(self._handler.ended())
 
     # Messages
 
@@ -298,6 +294,9 @@ class Connection:
                 pending.on_result(message.get("result"))
         except BridgeFailure as failure:
             pending.settle(None, failure)
+        except Exception as bug:
+            # Not passed on: this may run in the thread of another caller.
+            pending.settle(None, BadAnswer(f"cannot read the answer: {type(bug).__name__}: {bug}"))
         else:
             pending.settle(message.get("result"), None)
 
@@ -310,60 +309,15 @@ class Connection:
     def _answer(self, message: Dict[str, Any]) -> None:
         try:
             self._send(message, time.monotonic() + 10)
-        except (_DeadlinePassed, ConnectionLost):
+        except (DeadlinePassed, ConnectionLost):
             pass  # nobody is left who could read it
-
-    # Writing
 
     def _send(self, message: Dict[str, Any], deadline: float) -> None:
         try:
-            data = encode(message)
+            frame = encode(message)
         except (ValueError, TypeError, RecursionError) as error:
             raise BadValue(f"{message.get('method', 'an answer')}: {error}") from error
-        if not self._writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
-            raise _DeadlinePassed
-        try:
-            self._write(memoryview(data), deadline)
-        finally:
-            self._stop_writing()
-
-    def _stop_writing(self) -> None:
-        if self._closed is not None and self._write_fd >= 0:
-            os.close(self._write_fd)
-            self._write_fd = -1
-        self._writing.release()
-        # The connection may have been closed by a thread that found the lock taken, just before it was released.
-        if self._closed is not None and self._write_fd >= 0 and self._writing.acquire(blocking=False):
-            self._stop_writing()
-
-    def _write(self, data: memoryview, deadline: float) -> None:
-        sent = 0
-        while sent < len(data):
-            if self._closed is not None:
-                raise ConnectionLost(self._closed)
-            try:
-                sent += os.write(self._write_fd, data[sent:])
-            except BlockingIOError:
-                if self._writable(deadline):
-                    continue
-                if sent == 0:
-                    raise _DeadlinePassed from None
-                # Half a frame is out: whatever follows would be read as its rest.
-                self._break(f"the Node process stopped reading within a message of {len(data)} bytes")
-            except OSError:
-                self.close(self._handler.ended())
-
-    def _writable(self, deadline: float) -> bool:
-        poller = select.poll()
-        poller.register(self._write_fd, select.POLLOUT)
-        while self._closed is None:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
-                return False
-            # In steps, since a connection may be closed while this waits.
-            if poller.poll(min(remaining, 0.5) * 1000):
-                return True
-        return True
+        self._writer.write(frame, deadline)
 
 
 def _wire_error(error: Any) -> WireError:

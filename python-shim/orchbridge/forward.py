@@ -5,8 +5,10 @@ The table of parameters is taken from the class itself, so a release gets exactl
 
 import functools
 import inspect
+import sys
 from typing import Any, Callable, Dict, List, Tuple
 
+import mgr_module
 import orchestrator
 from mgr_module import HandleCommandResult
 
@@ -22,6 +24,10 @@ TABLE: Dict[str, Method] = METHODS if MODERN else CLASSIC
 _SILENT = ("pause", "resume", "cancel_completions")
 _NOT_SUPPORTED = 1004
 _BUG = 1007
+# Up to Squid, objects come from the interpreters of other modules. Since Python 3.12 each of those numbers its classes
+# by itself, and what was looked up on a class is kept by its number: it would be found for a class of another module.
+_FOREIGN = sys.version_info >= (3, 12) and not hasattr(mgr_module, "CLICommandBase")
+_forget_lookups: Any = getattr(sys, "_clear_internal_caches", None) or getattr(sys, "_clear_type_cache", None)
 # A method of a release newer than this module: nobody can answer it.
 _UNKNOWN = Method(kind="read", result="string", page=False, local=False, secret=False, params={})
 
@@ -47,6 +53,8 @@ def bound(name: str, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> Dict[str,
         if key in given:
             raise BadValue(f"{name}: {key} was given twice")
         given[key] = value
+    if _FOREIGN:
+        _forget_lookups()
     return {key: to_wire(value, key) for key, value in given.items() if value is not None}
 
 

@@ -28,25 +28,23 @@ def child_environment(environ: Mapping[str, str]) -> Dict[str, str]:
 
 
 class NodeProcess:
-    """A running Node process. `on_exit` is called once, from its own thread, with the sentence that explains the end.
+    """A running Node process. `read_fd` and `write_fd` are the protocol's ends; whoever uses them closes them."""
 
-    `read_fd` and `write_fd` are the protocol's ends; whoever uses them closes them.
-    """
-
-    def __init__(self, command: Sequence[str], log: logging.Logger, on_exit: Callable[[str], None]) -> None:
-        self._on_exit = on_exit
+    def __init__(self, command: Sequence[str], log: logging.Logger) -> None:
         self._lines = LineLog(log)
         self._kill_reason: Optional[str] = None
         self._reaping = threading.Lock()
         self._reaped = False
         self._exited = threading.Event()
         self.end = ""
-        self.started_at = time.monotonic()
         self._popen, self.read_fd, self.write_fd, self._lifeline = _start(command)
         _remember(self._popen.pid)
         self._stderr = threading.Thread(target=self._pump_stderr, name="orchbridge-stderr", daemon=True)
         self._stderr.start()
-        threading.Thread(target=self._await_exit, name="orchbridge-exit", daemon=True).start()
+
+    def watch(self, on_exit: Callable[[str], None]) -> None:
+        """Calls `on_exit` at the end, from a thread of its own, with the sentence that explains it. Call once."""
+        threading.Thread(target=self._await_exit, args=(on_exit,), name="orchbridge-exit", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -77,7 +75,7 @@ class NodeProcess:
             for line in iter(lambda: stream.readline(64 * 1024), b""):
                 self._lines.take(line.decode("utf-8", "replace").rstrip("\r\n"))
 
-    def _await_exit(self) -> None:
+    def _await_exit(self, on_exit: Callable[[str], None]) -> None:
         try:
             os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
         except ChildProcessError:
@@ -91,7 +89,7 @@ class NodeProcess:
         self._stderr.join(0.3)
         self.end = self._explain(status)
         self._exited.set()
-        self._on_exit(self.end)
+        on_exit(self.end)
 
     def _explain(self, status: int) -> str:
         if self._kill_reason is not None:

@@ -4,7 +4,7 @@ import collections
 from typing import Deque
 
 FIRST = 0.25
-LONGEST = 30.0
+LONGEST = 15.0
 # Ends longer ago than this are forgotten: a process that stays up is healthy again.
 WINDOW = 60.0
 

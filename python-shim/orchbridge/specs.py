@@ -1,5 +1,6 @@
 """Service specs from the wire, as the installed release's own classes (16 and later)."""
 
+import json
 import logging
 import sys
 from typing import Any, Dict, Optional
@@ -17,23 +18,10 @@ log = logging.getLogger("orchbridge")
 _SELECTIONS = ("data_devices", "db_devices", "wal_devices", "journal_devices")
 _unknown_types: Dict[str, None] = {}
 
-
-class SafeServiceSpec(ServiceSpec):  # type: ignore[misc]
-    """A spec whose class only the base class describes (mgr, crash, ...), with its JSON made beforehand.
-
-    With Python 3.12 or later and an interpreter per module, Ceph's own `to_json` of the exact base class fails in the
-    caller's interpreter ("descriptor '__dict__' doesn't apply"), and `orch apply` inside Ceph after it. Seen on 18.2.7.
-    """
-
-    def to_json(self) -> Any:
-        return dict(self.json_made_before)
-
-    json_made_before: Dict[str, Any] = {}
-
-
 # 20.2 pickles what it hands over: there only Ceph's own classes will do, and nothing is foreign.
 _pickled = hasattr(mgr_module, "CLICommandBase")
-_base = SafeServiceSpec if sys.version_info >= (3, 12) and not _pickled else ServiceSpec
+_guarded = sys.version_info >= (3, 12) and not _pickled
+_guards: Dict[Any, Any] = {}
 _arguments_are_text = not hasattr(ceph_specs, "ArgumentSpec")
 _patterns_are_text = not hasattr(ceph_specs, "HostPattern")
 
@@ -47,18 +35,37 @@ def service_spec(wire: Dict[str, Any]) -> Any:
             log.warning("services of type %s are left out: this release of Ceph does not know it", service_type)
         return None
     spec = _from_json(_known_to(type(ServiceSpec.__new__(ServiceSpec, service_type)), wire))
-    if isinstance(spec, SafeServiceSpec):
-        spec.json_made_before = ServiceSpec.to_json(spec)
-    return spec
+    return _guard(spec) if _guarded else spec
 
 
 def _from_json(wire: Dict[str, Any]) -> Any:
     try:
-        return _base.from_json(wire)
+        return ServiceSpec.from_json(wire)
     except SpecValidationError:
         # What runs may be invalid as a request, such as OSDs without a spec; Ceph itself shows it in this way.
         with ceph_specs.service_spec_allow_invalid_from_json():
-            return _base.from_json(wire)
+            return ServiceSpec.from_json(wire)
+
+
+def _guard(spec: Any) -> Any:
+    """The spec, of a class of its own whose `to_json` answers what was made here.
+
+    With Python 3.12 or later and an interpreter per module, Ceph's own `to_json` may fail in the caller's interpreter
+    ("descriptor '__dict__' for 'ServiceSpec' objects doesn't apply to a 'DriveGroupSpec' object"), and `orch apply`
+    inside Ceph after it. Seen on 18.2.7 with specs of several types.
+    """
+    own = type(spec)
+    if own not in _guards:
+        _guards[own] = type(own.__name__, (own,), {"to_json": _json_made_before})
+    # First this: `__dict__` looked up on Ceph's class here would be found for the caller's class of the same number.
+    spec.__class__ = _guards[own]
+    # As text: what is made of it is the caller's, and Ceph's from_json changes it.
+    spec.json_made_before = json.dumps(own.to_json(spec))
+    return spec
+
+
+def _json_made_before(spec: Any) -> Any:
+    return json.loads(spec.json_made_before)
 
 
 def placement_spec(wire: Dict[str, Any]) -> Any:

@@ -8,26 +8,21 @@ from typing import Any, Callable, Dict, List, Optional, Protocol
 
 from .connection import Connection
 from .failure import BridgeFailure, CallTimeout, Unavailable, WireError
+from .link import PING_TIMEOUT, NodeLink, introduction
 from .node import NodeMissing
-from .process import NodeProcess
 from .restarts import Restarts
 from .settings import UNSET_BACKEND, Settings, SettingsError
 
-PROTOCOL = 1
 START_TIMEOUT = 20.0
-STOP_TIMEOUT = 5.0
 # How long a call waits for a start that is under way or about to come.
 PATIENCE = 5.0
-# Silence after which Node is asked whether it lives, and how long it may take to answer, twice.
-QUIET = 5.0
-PING_TIMEOUT = 5.0
 # Node may be installed or replaced at any time.
 MISSING_RETRY = 10.0
 TICK = 1.0
 
 
 class Peer(Protocol):
-    """Who hears of a connection. All methods must return at once and must not raise."""
+    """Who uses the connection. All methods must return at once."""
 
     def lost(self, reason: str) -> None: ...
 
@@ -45,44 +40,6 @@ class BackendState:
     details: Dict[str, Any] = field(default_factory=dict)
     backend: Optional[str] = None
     features: List[str] = field(default_factory=list)
-
-
-class _Handler:
-    """Connects one process and its connection with the supervisor."""
-
-    def __init__(self, supervisor: "Supervisor", peer: Peer, log: logging.Logger) -> None:
-        self._supervisor = supervisor
-        self._peer = peer
-        self._log = log
-        self.process: Optional[NodeProcess] = None
-        self.connection: Optional[Connection] = None
-
-    def notification(self, method: str, params: Any) -> None:
-        try:
-            if method == "bridge/state":
-                self._supervisor.take_state(self.connection, params)
-            else:
-                self._peer.notification(method, params)
-        except Exception:
-            # This runs in whichever thread reads: a caller's, which has nothing to do with it.
-            self._log.exception("cannot take the notification %s of the Node process", method)
-
-    def request(self, request_id: Any, method: str, params: Any) -> None:
-        assert self.connection is not None
-        self._peer.request(self.connection, request_id, method, params)
-
-    def broken(self, reason: str) -> None:
-        if self.process is not None:
-            self.process.kill(reason)
-
-    def ended(self) -> str:
-        # It usually closed its output by dying; how it died is known in a moment.
-        if self.process is None:
-            return "the Node process closed the connection"
-        if not self.process.wait(1.0):
-            self.process.kill("it closed the connection")
-            self.process.wait(1.0)
-        return self.process.end or "the Node process closed the connection"
 
 
 class Supervisor:
@@ -111,12 +68,11 @@ class Supervisor:
         self._stopping = False
         self._options_changed = True
         self._restarts = Restarts()
-        self._process: Optional[NodeProcess] = None
-        self._connection: Optional[Connection] = None
+        self._link: Optional[NodeLink] = None
+        self._introduced = False
         self._next_start = 0.0
         self._problem: Optional[str] = "orchbridge has not started yet"
         self._lasting = False
-        self._silent_pings = 0
         self._last_tick = time.monotonic()
         # The last good options, once there were any, and what is wrong with the present ones.
         self.settings = Settings()
@@ -135,8 +91,8 @@ class Supervisor:
     @property
     def connection(self) -> Optional[Connection]:
         """The connection, while Node runs and has introduced itself."""
-        connection = self._connection
-        return connection if connection is not None and connection.closed is None else None
+        link = self._link
+        return link.connection if link is not None and link.lives and self._introduced else None
 
     @property
     def down(self) -> Optional[str]:
@@ -152,6 +108,12 @@ class Supervisor:
     def lasting(self) -> bool:
         """Whether `down` needs somebody to do something."""
         return self._lasting or (self.settings_error is not None and not self._configured)
+
+    @property
+    def backend(self) -> Optional[str]:
+        """The name of the backend, as far as it is known."""
+        state = self.state
+        return state.backend if state is not None and state.backend else self.settings.backend
 
     def available(self) -> BackendState:
         """The state of the backend, or of what is in its way."""
@@ -221,13 +183,14 @@ class Supervisor:
         if self._options_changed:
             self._options_changed = False
             self._take_options()
-        process, connection = self._process, self._connection
-        if process is None:
+        link = self._link
+        if link is None:
             with self._lifecycle:
                 if not self._stopping and self._configured and now >= self._next_start:
                     self._start()
-        elif connection is not None:
-            self._watch(process, connection, stood_still)
+        elif self._introduced:
+            link.watch(stood_still)
+            self._last_tick = time.monotonic()
 
     def _take_options(self) -> None:
         try:
@@ -239,30 +202,31 @@ class Supervisor:
                 self.settings_error = f"{problem}{kept}"
                 self._changed.notify_all()
             return
-        former = self.settings
+        former, new = self.settings, not self._configured
         with self._changed:
             self.settings_error = None
             self.settings = settings
             self._configured = True
             self._changed.notify_all()
-        process, connection = self._process, self._connection
-        if process is None:
+        if new or former != settings:
+            self._apply(former, settings)
+
+    def _apply(self, former: Settings, settings: Settings) -> None:
+        link = self._link
+        if link is None:
             self._next_start = 0.0
             self._lasting = False
         elif former.needs_new_process(settings):
             with self._lifecycle:
                 self._retire("its options changed")
-        elif former != settings and connection is not None:
-            self._configure(process, connection)
-
-    def _configure(self, process: NodeProcess, connection: Connection) -> None:
-        self.state = None
-        params = {"backend": self.settings.backend_choice, "call_timeout": self.settings.call_timeout}
-        try:
-            connection.call("bridge/configure", params, START_TIMEOUT)
-        except BridgeFailure as failure:
-            self._log.error("could not hand over the changed options: %s", failure)
-            process.kill("it did not take the changed options")
+        elif self._introduced:
+            self.state = None
+            params = {"backend": settings.backend_choice, "call_timeout": settings.call_timeout}
+            try:
+                link.connection.call("bridge/configure", params, START_TIMEOUT)
+            except BridgeFailure as failure:
+                self._log.error("could not hand over the changed options: %s", failure)
+                link.kill("it did not take the changed options")
 
     # One process
 
@@ -270,51 +234,41 @@ class Supervisor:
         try:
             command = self._command(self.settings)
         except NodeMissing as missing:
-            self._fail(str(missing), MISSING_RETRY, lasting=True)
+            self._fail(str(missing))
             return
-        handler = _Handler(self, self._peer, self._log)
         try:
-            process = NodeProcess(command, self._log, lambda end: self._exited(handler, end))
+            link = NodeLink(command, self, self._log)
         except OSError as error:
-            self._fail(f"cannot start Node: {error}", MISSING_RETRY, lasting=True)
+            self._fail(f"cannot start Node: {error}")
             return
-        connection = Connection(process.read_fd, process.write_fd, handler)
-        handler.process, handler.connection = process, connection
         with self._changed:
-            self._process = process
+            self._link = link
+            self._introduced = False
             self._next_start = 0.0
             self._problem = "Node is starting"
         self.starts += 1
-        connection.start()
-        self._introduce(process, connection)
+        link.start()
+        self._introduce(link)
 
-    def _introduce(self, process: NodeProcess, connection: Connection) -> None:
-        params = {
-            **self._session(),
-            "protocol": PROTOCOL,
-            "backend": self.settings.backend_choice,
-            "call_timeout": self.settings.call_timeout,
-            "record_path": self.settings.record_path,
-        }
+    def _introduce(self, link: NodeLink) -> None:
         try:
-            hello = connection.call("initialize", params, START_TIMEOUT)
+            hello = link.connection.call("initialize", introduction(self._session(), self.settings), START_TIMEOUT)
         except CallTimeout:
-            process.kill(f"it did not answer within {START_TIMEOUT:g} s of its start")
+            link.kill(f"it did not answer within {START_TIMEOUT:g} s of its start")
             return
         except WireError as error:  # another schema: what is installed does not fit together
-            self._retire(str(error))
-            self._fail(str(error), MISSING_RETRY, lasting=True)
+            self._retire("it refused to work with this module")
+            self._fail(str(error))
             return
         except BridgeFailure:
-            return  # it ended; `_exited` knows more
+            return  # it ended; `exited` knows more
         with self._changed:
-            if connection.closed is not None:
+            if self._link is not link or not link.lives:
                 return
             self.hello = hello if isinstance(hello, dict) else {}
-            self._connection = connection
+            self._introduced = True
             self._problem = None
             self._lasting = False
-            self._silent_pings = 0
             self.connected_at = time.monotonic()
             self._changed.notify_all()
         self._log.info(
@@ -324,9 +278,40 @@ class Supervisor:
             self.hello.get("version"),
         )
 
-    def take_state(self, connection: Optional[Connection], params: Any) -> None:
-        """A `bridge/state` of `connection`."""
-        if connection is None or connection.closed is not None:
+    def _retire(self, reason: str) -> None:
+        """Ends the present process in good order; it is no crash."""
+        with self._changed:
+            link = self._link
+            self._forget()
+            self._next_start = 0.0
+            self._lasting = False
+            self._problem = f"Node is being restarted: {reason}"
+            self._changed.notify_all()
+        if link is not None:
+            self._log.info("ending the Node process: %s", reason)
+            link.end(reason)
+
+    def _forget(self) -> None:
+        self._link = None
+        self._introduced = False
+        self.state = None
+        self.connected_at = None
+
+    def _fail(self, problem: str) -> None:
+        """There is no starting Node until somebody does something."""
+        with self._changed:
+            if self._problem != problem:
+                self._log.error("%s", problem)
+            self._problem = problem
+            self._lasting = True
+            self._next_start = time.monotonic() + MISSING_RETRY
+            self._changed.notify_all()
+
+    # What a link tells (Owner)
+
+    def told(self, link: NodeLink, method: str, params: Any) -> None:
+        if method != "bridge/state":
+            self._peer.notification(method, params)
             return
         state = BackendState(
             available=params.get("available") is True,
@@ -336,76 +321,23 @@ class Supervisor:
             features=list(params.get("features") or []),
         )
         with self._changed:
-            self.state = state
-            self.features = state.features
-            self._changed.notify_all()
+            if self._link is link:
+                self.state = state
+                self.features = state.features
 
-    def _exited(self, handler: _Handler, end: str) -> None:
-        """The process is gone; runs in the thread that waited for it."""
-        assert handler.connection is not None
-        handler.connection.close(end)
+    def asked(self, link: NodeLink, request_id: Any, method: str, params: Any) -> None:
+        self._peer.request(link.connection, request_id, method, params)
+
+    def exited(self, link: NodeLink, end: str) -> None:
         self._peer.lost(end)
         self.last_end, self.last_end_at = end, time.time()
         with self._changed:
-            requested = self._process is not handler.process
-            if requested:
-                return
-            self._process = None
-            self._connection = None
-            self.state = None
-            self.connected_at = None
-            if not self._lasting:
-                delay = self._restarts.ended(time.monotonic())
-                self._next_start = time.monotonic() + delay
-                self._problem = end
+            if self._link is not link:
+                return  # it was asked to end
+            self._forget()
+            delay = self._restarts.ended(time.monotonic())
+            self._next_start = time.monotonic() + delay
+            self._problem = end
             self._changed.notify_all()
-        self._log.error("%s; it is started again in %.3g s", end, max(0.0, self._next_start - time.monotonic()))
+        self._log.error("%s; it is started again in %.3g s", end, delay)
         self._wake.set()
-
-    def _retire(self, reason: str) -> None:
-        """Ends the present process in good order; it is no crash."""
-        with self._changed:
-            process, connection = self._process, self._connection
-            self._process = None
-            self._connection = None
-            self.state = None
-            self.connected_at = None
-            self._next_start = 0.0
-            self._lasting = False
-            self._problem = f"Node is being restarted: {reason}"
-            self._changed.notify_all()
-        if process is None:
-            return
-        self._log.info("ending the Node process: %s", reason)
-        if connection is not None:
-            connection.close(reason)
-        if connection is None or not process.wait(STOP_TIMEOUT):
-            process.kill(reason)
-            process.wait(STOP_TIMEOUT)
-
-    def _fail(self, problem: str, retry: float, lasting: bool) -> None:
-        with self._changed:
-            if self._problem != problem:
-                self._log.error("%s", problem)
-            self._problem = problem
-            self._lasting = lasting
-            self._next_start = time.monotonic() + retry
-            self._changed.notify_all()
-
-    def _watch(self, process: NodeProcess, connection: Connection, stood_still: bool) -> None:
-        """Ends a Node process whose event loop is blocked."""
-        if stood_still or time.monotonic() - connection.last_received < QUIET:
-            self._silent_pings = 0
-            return
-        asked_at = time.monotonic()
-        try:
-            connection.call("bridge/ping", {}, PING_TIMEOUT)
-        except CallTimeout:
-            if connection.last_received < asked_at:
-                self._silent_pings += 1
-        except BridgeFailure:
-            return
-        self._last_tick = time.monotonic()
-        if self._silent_pings >= 2:
-            silent = time.monotonic() - connection.last_received
-            process.kill(f"its event loop was blocked, it said nothing for {silent:.0f} s")

@@ -69,9 +69,10 @@ class Peer:
         self.notifications: List[Tuple[str, Any]] = []
         self.requests: List[Tuple[Any, str, Any]] = []
         self.ends: List[str] = []
-        self.process = NodeProcess([NODE, PEER, "serve", "--fd", "3", "4"], self.log, self._exited)
+        self.process = NodeProcess([NODE, PEER, "serve", "--fd", "3", "4"], self.log)
         self.connection = Connection(self.process.read_fd, self.process.write_fd, self)
         self.connection.start()
+        self.process.watch(self._exited)
 
     def call(self, method: str, params: Dict[str, Any], timeout: float = 10.0, **more: Any) -> Any:
         return self.connection.call(method, params, timeout, **more)

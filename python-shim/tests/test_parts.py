@@ -29,7 +29,7 @@ class Delays(unittest.TestCase):
         delays = [restarts.ended(float(n)) for n in range(9)]
         self.assertLess(delays[0], 1)
         self.assertEqual(delays, sorted(delays))
-        self.assertEqual(delays[-1], 30)
+        self.assertEqual(delays[-1], 15)
 
     def test_what_lies_long_enough_back_is_forgotten(self) -> None:
         restarts = Restarts()

@@ -112,7 +112,8 @@ class Ends(PeerTest):
         before = count()
         for _ in range(5):
             log, _lines = list_log("more")
-            process = NodeProcess([NODE, PEER, "serve", "--fd", "3", "4"], log, lambda _end: None)
+            process = NodeProcess([NODE, PEER, "serve", "--fd", "3", "4"], log)
+            process.watch(lambda _end: None)
             os.close(process.write_fd)
             self.assertTrue(process.wait(5))
             os.close(process.read_fd)

@@ -10,6 +10,7 @@ from unittest import mock
 
 from .peer import NODE, PEER, alive, list_log, until
 
+from orchbridge import link  # isort: skip
 from orchbridge import supervisor as subject  # isort: skip
 from orchbridge.failure import BridgeFailure, ConnectionLost, Unavailable  # isort: skip
 from orchbridge.node import NodeMissing  # isort: skip
@@ -218,7 +219,7 @@ class Restarts(SupervisorTest):
         self.start()
         former = self.supervisor.hello["pid"]
         os.kill(former, signal.SIGSTOP)
-        with mock.patch.object(subject, "STOP_TIMEOUT", 0.3):
+        with mock.patch.object(link, "STOP_TIMEOUT", 0.3):
             self.supervisor.restart()
         self.assertFalse(alive(former))
         self.available()
@@ -227,8 +228,8 @@ class Restarts(SupervisorTest):
 class Watchdog(SupervisorTest):
     def setUp(self) -> None:
         super().setUp()
-        for name, value in (("QUIET", 0.3), ("PING_TIMEOUT", 0.5), ("TICK", 0.1)):
-            patch = mock.patch.object(subject, name, value)
+        for module, name, value in ((link, "QUIET", 0.3), (link, "PING_TIMEOUT", 0.5), (subject, "TICK", 0.1)):
+            patch = mock.patch.object(module, name, value)
             patch.start()
             self.addCleanup(patch.stop)
 

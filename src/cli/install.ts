@@ -33,17 +33,20 @@ export interface InstallOptions {
 /** Installs or replaces the module; gives the text that says what to do next. */
 export function install({ mgrDir, node }: InstallOptions, source: string = builtModule()): string {
   const folder = checkedMgrDir(mgrDir);
-  const nodeVersion = node === undefined ? undefined : checkedNode(node);
+  if (node !== undefined && statSync(node, { throwIfNoEntry: false })?.isFile() !== true)
+    throw new CommandError(`--node ${node}: not a file; give the path of a node binary`);
   const target = join(folder, moduleName);
   const former = formerVersion(target);
   removeLeftovers(folder);
   const fresh = join(folder, `.${moduleName}-new-${process.pid}`);
+  let nodeVersion: string | undefined;
   try {
     copyModule(source, fresh);
-    if (node !== undefined) copyNode(node, fresh);
+    if (node !== undefined) nodeVersion = checkedNode(node, copyNode(node, fresh));
     replace(target, fresh, join(folder, `.${moduleName}-old-${process.pid}`));
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
+    if (cause instanceof CommandError) throw cause;
     throw new CommandError(`${target} was not written: ${cause instanceof Error ? cause.message : String(cause)}`, {
       cause,
     });
@@ -76,15 +79,21 @@ function builtModule(): string {
   return found;
 }
 
-function checkedNode(path: string): string {
-  if (!existsSync(path) || !statSync(path).isFile())
-    throw new CommandError(`--node ${path}: not a file; give the path of a node binary`);
-  const { stdout, error } = spawnSync(resolve(path), ["--version"], { encoding: "utf8", timeout: 10_000 });
-  const version = /^v(\d+\.\d+\.\d+)/.exec(stdout ?? "")?.[1];
-  if (version === undefined)
-    throw new CommandError(`--node ${path}: does not run as Node${error === undefined ? "" : ` (${error.message})`}`);
+/** The version of the copy, which is what will run: a shim of snap or volta works only where it is, or starts another Node. */
+function checkedNode(path: string, copy: string): string {
+  const script = "process.version + ' ' + process.execPath";
+  const { stdout, error } = spawnSync(copy, ["-p", script], { encoding: "utf8", timeout: 10_000 });
+  const [, version, running] = /^v(\d+\.\d+\.\d+)(?: (.+))?$/m.exec(stdout ?? "") ?? [];
+  if (version === undefined) {
+    const why = error === undefined ? "" : ` (${error.message})`;
+    throw new CommandError(
+      `--node ${path}: a copy of it does not run as Node${why}; give the path of the binary itself`,
+    );
+  }
   if (nodeProblem(version) !== undefined)
     throw new CommandError(`--node ${path}: is Node ${version}; 22.18 or later is needed`);
+  if (running !== realpathSync(copy))
+    throw new CommandError(`--node ${path}: only starts another Node; give that one: ${running}`);
   return version;
 }
 
@@ -130,12 +139,14 @@ function copyModule(source: string, fresh: string): void {
   }
 }
 
-function copyNode(path: string, fresh: string): void {
+function copyNode(path: string, fresh: string): string {
   const folder = join(fresh, "bin");
   mkdirSync(folder, { mode: 0o755 });
   chmodSync(folder, 0o755);
-  copyFileSync(realpathSync(path), join(folder, "node"), constants.COPYFILE_FICLONE);
-  chmodSync(join(folder, "node"), 0o755);
+  const copy = join(folder, "node");
+  copyFileSync(realpathSync(path), copy, constants.COPYFILE_FICLONE);
+  chmodSync(copy, 0o755);
+  return copy;
 }
 
 /** A rename cannot replace a folder that has files, so the former one steps aside; it comes back if the new one cannot take its place. */

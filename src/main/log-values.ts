@@ -1,11 +1,6 @@
 /** Makes values fit for a log: no secrets, bounded in size. */
 
-const secretName =
-  /^(?:.*_)?(?:pass(?:word|wd|phrase)?|secrets?|tokens?|keyring|credentials?|auth|(?:api|private|access|secret|ssl|tls|encryption|client|server)_?key|key|cookie)$/i;
-/** cephx keys, PEM private keys, and the password of a URL: these are recognised in running text too. */
-const secretText =
-  /\bAQ[A-Za-z0-9+/]{36,40}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*|(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,256}(?=@)/g;
-const hidden = "[secret]";
+import { HIDDEN, isSecretName } from "../orchestrator/secrets.ts";
 
 const longestText = 4096;
 const longestList = 50;
@@ -16,11 +11,6 @@ export function printable(values: object | undefined): Record<string, unknown> {
   if (values === undefined) return {};
   const copy = copyOf(values, deepest);
   return typeof copy === "object" && copy !== null && !Array.isArray(copy) ? { ...copy } : { values: copy };
-}
-
-/** Replaces what looks like a secret in a finished line. */
-export function withoutSecrets(text: string): string {
-  return text.replace(secretText, hidden);
 }
 
 function copyOf(value: unknown, depth: number): unknown {
@@ -37,7 +27,7 @@ function copyOf(value: unknown, depth: number): unknown {
   }
   const entries = Object.entries(value).slice(0, longestList);
   return Object.fromEntries(
-    entries.map(([key, item]) => [key, secretName.test(key) && item !== null ? hidden : copyOf(item, depth - 1)]),
+    entries.map(([key, item]) => [key, isSecretName(key) && item !== null ? HIDDEN : copyOf(item, depth - 1)]),
   );
 }
 

@@ -3,8 +3,9 @@
 import { type DestinationStream, type Logger as Pino, pino } from "pino";
 import type { Log } from "../orchestrator/call.ts";
 import type { Logger } from "../orchestrator/ports.ts";
+import { withoutSecrets } from "../orchestrator/secrets.ts";
 import { FloodGate } from "./log-flood.ts";
-import { printable, withoutSecrets } from "./log-values.ts";
+import { printable } from "./log-values.ts";
 
 export interface ProcessLog extends Logger {
   /** The last words of a process that is about to end. */

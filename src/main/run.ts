@@ -1,7 +1,8 @@
 /** Sets the process up around `serve`: log, streams, last words. */
 
+import { Exit } from "./exit.ts";
 import { createLog, type ProcessLog } from "./log.ts";
-import { Exit, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
 import { stdioStreams, streamsOf } from "./streams.ts";
 
 /** Serves over two descriptors, or stdin and stdout, and ends the process. */

@@ -5,20 +5,11 @@ import type { BackendDefinition } from "../orchestrator/backend.ts";
 import { Connection } from "../rpc/connection.ts";
 import type { RpcError } from "../rpc/errors.ts";
 import { Bridge } from "./bridge.ts";
+import { Exit } from "./exit.ts";
 import type { ProcessLog } from "./log.ts";
 
 /** How long a backend may take to close before the process ends without it. */
 const closeWithinMs = 2000;
-
-/** Exit statuses other than 0, in the manner of sysexits.h. */
-export const Exit = {
-  /** A wrong command line. */
-  usage: 2,
-  /** An exception that nothing handled: a bug. */
-  bug: 70,
-  /** The other side sent what is not the protocol. */
-  protocol: 76,
-} as const;
 
 /** Serves until the other side is gone; gives the exit status. */
 export async function serve(input: Readable, output: Writable, log: ProcessLog): Promise<number> {

@@ -1,20 +1,18 @@
-/** A backend's life: created with checked options, asked whether it is available, created again when that failed, closed. */
+/** Which backend runs: configured, created, created again when that failed, replaced, closed; one at a time. */
 import {
   type Availability,
   BACKEND_METHODS,
-  type Backend,
   type BackendContext,
   type BackendDefinition,
   type BackendState,
 } from "./backend.ts";
 import type { BatchTarget } from "./batch.ts";
-import { isOrchestratorError, toWireError, UnavailableError } from "./errors.ts";
+import { toWireError, UnavailableError } from "./errors.ts";
 import type { BackendMethodName } from "./generated/methods.ts";
 import type { BackendConfig, Json, Logger, MgrPort, Session } from "./ports.ts";
+import { RunningBackend } from "./running-backend.ts";
+import { withSignal } from "./with-signal.ts";
 
-const ASK_EVERY_MS = 10_000;
-const ANSWER_WITHIN_MS = 5_000;
-const CLOSE_WITHIN_MS = 2_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
@@ -31,20 +29,24 @@ interface Dependencies {
   readonly strict: boolean;
 }
 
-interface Running {
-  readonly target: BatchTarget;
-  readonly stop: AbortController;
-  readonly asking: NodeJS.Timeout;
+/** A configuration that was accepted. */
+interface Accepted {
+  readonly definition: BackendDefinition;
+  readonly options: unknown;
+  readonly generation: number;
 }
 
 export class BackendLife {
   readonly #deps: Dependencies;
-  #running: Running | undefined;
-  #availability: Availability = { ok: false, reason: NO_BACKEND };
+  #running: RunningBackend | undefined;
+  /** Why nothing runs, while nothing does. */
+  #down = NO_BACKEND;
   /** Why the newest configuration is not in force, while the one before it is. */
   #refusal: string | undefined;
-  /** Ends when the creation under way has succeeded or failed; calls wait for it. */
-  #creating: Promise<void> = Promise.resolve();
+  /** The configurations, one after another: two backends of one kind must never run side by side. Calls wait for its end. */
+  #work: Promise<void> = Promise.resolve();
+  /** Ends a `create` under way when it is no longer wanted. */
+  #creation: AbortController | undefined;
   #retry: NodeJS.Timeout | undefined;
   /** Counts configurations, so that what belongs to a former one is dropped. */
   #generation = 0;
@@ -53,16 +55,17 @@ export class BackendLife {
     this.#deps = deps;
   }
 
-  /** Checks the configuration before it replaces a working one. */
+  /** Checks the configuration before it replaces a working one. Never rejects. */
   configure(config: BackendConfig): Promise<void> {
-    clearTimeout(this.#retry);
-    this.#creating = this.#create(config, ++this.#generation, FIRST_RETRY_MS);
-    return this.#creating;
+    const generation = this.#supersede("a newer configuration");
+    this.#work = this.#work.then(() => this.#apply(config, generation));
+    return this.#work;
   }
 
   get availability(): Availability {
-    if (this.#refusal === undefined) return this.#availability;
-    return { ...this.#availability, ok: false, reason: `${this.#refusal}; the former configuration stays in use` };
+    const availability = this.#running?.availability ?? { ok: false, reason: this.#down };
+    if (this.#refusal === undefined) return availability;
+    return { ...availability, ok: false, reason: `${this.#refusal}; the former configuration stays in use` };
   }
 
   get name(): string | null {
@@ -72,162 +75,141 @@ export class BackendLife {
   /** The backend methods that are defined: the features. */
   get methods(): readonly BackendMethodName[] {
     const backend = this.#running?.target.backend;
-    return backend === undefined ? [] : BACKEND_METHODS.filter((name) => typeof backend[name] === "function");
+    return backend === undefined ? [] : BACKEND_METHODS.filter((name) => backend[name] !== undefined);
   }
 
-  /** The backend to call, once a creation under way has ended; UnavailableError when there is none. */
+  /** The backend to call, once a configuration under way has ended; UnavailableError when there is none. */
   async target(signal: AbortSignal): Promise<BatchTarget> {
-    if (this.#running === undefined) await withSignal(this.#creating, signal);
-    if (this.#running === undefined)
-      throw new UnavailableError(this.#availability.reason ?? "the backend is not available");
+    if (this.#running === undefined) await withSignal(this.#work, signal);
+    if (this.#running === undefined) throw new UnavailableError(this.#down);
     return this.#running.target;
   }
 
   /** After an error that smells of a lost connection. */
   askSoon(): void {
-    if (this.#running !== undefined) void this.#ask(this.#running);
+    void this.#running?.ask();
   }
 
   async close(): Promise<void> {
-    this.#generation++;
-    clearTimeout(this.#retry);
+    this.#supersede("the end of the process");
+    await this.#work;
     await this.#stop();
   }
 
-  async #create(config: BackendConfig, generation: number, retryMs: number): Promise<void> {
+  /** Makes whatever is under way stale. */
+  #supersede(reason: string): number {
+    clearTimeout(this.#retry);
+    this.#creation?.abort(new Error(`superseded by ${reason}`));
+    return ++this.#generation;
+  }
+
+  async #apply(config: BackendConfig, generation: number): Promise<void> {
+    if (generation !== this.#generation) return;
     if (config.name === null) {
       await this.#stop();
       this.#refusal = undefined;
-      this.#set({ ok: false, reason: NO_BACKEND });
+      this.#tellDown(NO_BACKEND);
       return;
     }
-    let definition: BackendDefinition;
-    let options: unknown;
-    try {
-      if (config.options_error !== null) throw new UnavailableError(config.options_error);
-      definition = await this.#deps.load(config.name);
-      options = await definition.parseOptions(config.options);
-    } catch (error) {
-      if (generation === this.#generation) this.#refuse(this.#sentence(error, config.name));
-      return;
-    }
-    if (generation !== this.#generation) return;
+    const accepted = await this.#accept(config.name, config, generation);
+    if (accepted === undefined || generation !== this.#generation) return;
     await this.#stop();
     this.#refusal = undefined;
+    await this.#start(accepted, FIRST_RETRY_MS);
+  }
+
+  /** Loads the backend and checks its options; what is wrong with them leaves the former one in use. */
+  async #accept(name: string, config: BackendConfig, generation: number): Promise<Accepted | undefined> {
     try {
-      await this.#start(definition, options, generation);
+      if (config.options_error !== null) throw new UnavailableError(config.options_error);
+      const definition = await this.#deps.load(name);
+      return { definition, options: await definition.parseOptions(config.options), generation };
     } catch (error) {
-      if (generation !== this.#generation) return;
-      this.#set({ ok: false, reason: this.#sentence(error, `${definition.name}.create`) });
+      const reason = this.#sentence(error, name);
+      this.#deps.log.error(`configuration refused: ${reason}`);
+      if (generation !== this.#generation) return undefined;
+      if (this.#running === undefined) {
+        this.#tellDown(reason);
+      } else {
+        this.#refusal = reason;
+        this.#deps.changed();
+      }
+      return undefined;
+    }
+  }
+
+  async #start(accepted: Accepted, retryMs: number): Promise<void> {
+    if (accepted.generation !== this.#generation) return;
+    const { name } = accepted.definition;
+    this.#down = `the backend ${name} is being created`;
+    try {
+      const running = await this.#create(accepted);
+      this.#running = running;
+      running.target.log.info(`backend ${name} created`);
+      await running.ask();
+      this.#deps.changed();
+    } catch (error) {
+      if (accepted.generation !== this.#generation) return;
+      this.#tellDown(this.#sentence(error, `${name}.create`));
       this.#retry = setTimeout(() => {
-        this.#creating = this.#create(config, generation, Math.min(retryMs * 2, LONGEST_RETRY_MS));
+        this.#work = this.#work.then(() => this.#start(accepted, Math.min(retryMs * 2, LONGEST_RETRY_MS)));
       }, retryMs);
       this.#retry.unref();
     }
   }
 
-  async #start(definition: BackendDefinition, options: unknown, generation: number): Promise<void> {
-    const { session, mgr, strict } = this.#deps;
-    const log = this.#deps.log.child({ backend: definition.name });
+  async #create({ definition, options }: Accepted): Promise<RunningBackend> {
+    const { session, mgr, strict, changed } = this.#deps;
+    const { name } = definition;
+    const log = this.#deps.log.child({ backend: name });
     const stop = new AbortController();
+    this.#creation = stop;
+    let running: RunningBackend | undefined;
+    let said: Availability | undefined;
     const context: BackendContext<unknown> = {
       options,
       ceph: { release: session.release, fsid: session.fsid, mgr: session.mgr },
       mgr,
       log,
-      state: backendState(definition.name, mgr),
+      state: backendState(name, mgr),
       signal: stop.signal,
-      setAvailable: (availability) => {
-        if (generation === this.#generation && !stop.signal.aborted) this.#set(availability);
+      setAvailable(availability) {
+        said = availability;
+        running?.take(availability);
       },
     };
-    let backend: Backend;
+    const creating = definition.create(context);
     try {
-      backend = await definition.create(context);
+      const backend = await withSignal(creating, stop.signal);
+      running = new RunningBackend(backend, { name, log, strict, stop, changed });
+      if (said !== undefined) running.take(said);
+      return running;
     } catch (error) {
       stop.abort(error);
+      // One that comes into being after all has nobody to serve.
+      void creating
+        .then((late) => new RunningBackend(late, { name, log, strict, stop, changed }).end())
+        .catch(() => {});
       throw error;
+    } finally {
+      this.#creation = undefined;
     }
-    const target = { name: definition.name, backend, log, strict };
-    const asking = setInterval(() => this.askSoon(), ASK_EVERY_MS);
-    asking.unref();
-    const running = { target, stop, asking };
-    if (generation !== this.#generation) return this.#end(running);
-    this.#running = running;
-    log.info(`backend ${definition.name} created`);
-    await this.#ask(running);
+  }
+
+  #tellDown(reason: string): void {
+    this.#down = reason;
     this.#deps.changed();
   }
 
-  /** Asks `available()`, within a bound. */
-  async #ask(running: Running): Promise<void> {
-    const { backend, name, log } = running.target;
-    let answer: Availability;
-    try {
-      const question = Promise.resolve(backend.available?.() ?? { ok: true });
-      answer = await withSignal(question, AbortSignal.timeout(ANSWER_WITHIN_MS));
-    } catch (error) {
-      const reason = isTimeout(error)
-        ? `${name}.available() did not answer within ${ANSWER_WITHIN_MS / 1000} s`
-        : toWireError(error, log, `${name}.available`).message;
-      answer = { ok: false, reason };
-    }
-    if (this.#running === running) this.#set(answer);
-  }
-
-  #set(availability: Availability): void {
-    const before = JSON.stringify(this.availability);
-    this.#availability = availability;
-    if (JSON.stringify(this.availability) !== before) this.#deps.changed();
-  }
-
-  #refuse(reason: string): void {
-    this.#deps.log.error(`configuration refused: ${reason}`);
-    if (this.#running === undefined) {
-      this.#set({ ok: false, reason });
-    } else {
-      this.#refusal = reason;
-      this.#deps.changed();
-    }
-  }
-
   #sentence(error: unknown, where: string): string {
-    return isOrchestratorError(error) ? error.message : toWireError(error, this.#deps.log, where).message;
+    return toWireError(error, this.#deps.log, where).message;
   }
 
   async #stop(): Promise<void> {
     const running = this.#running;
-    if (running === undefined) return;
     this.#running = undefined;
-    await this.#end(running);
+    await running?.end();
   }
-
-  async #end({ target, stop, asking }: Running): Promise<void> {
-    clearInterval(asking);
-    stop.abort(new Error(`backend ${target.name} is being closed`));
-    try {
-      await withSignal(Promise.resolve(target.backend.close?.()), AbortSignal.timeout(CLOSE_WITHIN_MS));
-    } catch (error) {
-      const why = isTimeout(error)
-        ? `did not end within ${CLOSE_WITHIN_MS / 1000} s`
-        : toWireError(error, target.log, `${target.name}.close`).message;
-      target.log.warn(`${target.name}.close: ${why}`);
-    }
-  }
-}
-
-/** The promise's outcome, or the signal's reason if that comes first. */
-export function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason as Error);
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof DOMException && error.name === "TimeoutError";
 }
 
 /** The backend's own corner of the monitors' key-value store. */

@@ -23,7 +23,8 @@ export type Backend = Partial<BackendMethods> & {
   close?(): MaybePromise<void>;
   /**
    * For orchestrators where ten operations cost as much as one: gets the calls of one batch and settles each of them.
-   * One that is left unsettled when the promise ends is an error.
+   * One that is left unsettled when the promise ends is an error. The writes of one `apply` come together: settle those
+   * behind a failed one with `reject`, since the operator is told of the first failure only.
    */
   batch?(calls: BackendCall[]): Promise<void>;
 };
@@ -50,6 +51,9 @@ interface BatchedCall<Name, Params, Context, Result> {
     run(): Promise<void>;
   };
 }
+
+/** What a method is handed besides the call. */
+export type ParamsOf<Name extends BackendMethodName> = Parameters<BackendMethods[Name]>[0];
 
 /** The plain result of a method, without promise and without `Persisted`. */
 export type ResultOf<Name extends BackendMethodName> = Exclude<
@@ -109,7 +113,10 @@ export interface BackendDefinition {
   readonly create: (context: BackendContext<unknown>) => Promise<Backend>;
 }
 
-/** Declares a backend; the default export of its file. */
+/**
+ * Declares a backend; the default export of its file. Annotate what `create` gives with `: Backend`, as the examples do: then a
+ * misspelt method is a compile error, and not only an error at load.
+ */
 export function defineBackend<Options = undefined>(definition: {
   name: string;
   options?: OptionsSchema<Options>;
@@ -122,6 +129,7 @@ export function defineBackend<Options = undefined>(definition: {
     async create(context) {
       // The options were made by parseOptions of the same definition.
       const backend = await definition.create(context as BackendContext<Options>);
+      refuseMalformed(definition.name, backend);
       refuseUnknownMethods(definition.name, backend);
       return backend;
     },
@@ -149,6 +157,20 @@ const OWN_METHODS = ["available", "close", "batch"];
 export const BACKEND_METHODS: readonly BackendMethodName[] = [
   ...new Set(Object.values(METHODS).flatMap((method) => (method.backend === null ? [] : [method.backend]))),
 ];
+
+function refuseMalformed(name: string, backend: unknown): void {
+  if (typeof backend !== "object" || backend === null) {
+    throw new ValidationError(
+      `backend ${name}: create gave ${backend === null ? "null" : typeof backend}, not an object of methods`,
+    );
+  }
+  for (const method of [...BACKEND_METHODS, ...OWN_METHODS]) {
+    const value: unknown = Reflect.get(backend, method);
+    if (value !== undefined && typeof value !== "function") {
+      throw new ValidationError(`backend ${name}: ${method} is ${typeof value}, not a method`);
+    }
+  }
+}
 
 /** Node only strips types, so a misspelt method must be found at load, not silently be a missing feature. */
 function refuseUnknownMethods(name: string, backend: Backend): void {

@@ -1,7 +1,7 @@
 /** Runs the calls of one batch on a backend: identical reads once, reads at once, writes in order. */
 
 import { type Backend, type BackendCall, backendMethod } from "./backend.ts";
-import type { ReadCall, WriteCall } from "./call.ts";
+import type { WriteCall } from "./call.ts";
 import { canonicalJson } from "./canonical-json.ts";
 import { InvalidAnswerError, OrchestratorError, thrownIn } from "./errors.ts";
 import { applyFilters } from "./filters.ts";
@@ -9,6 +9,7 @@ import { type BackendMethodName, METHODS } from "./generated/methods.ts";
 import { asPersisted, type PendingOperation, persisted } from "./operation.ts";
 import type { Logger } from "./ports.ts";
 import { validate } from "./validate.ts";
+import { onAbort } from "./with-signal.ts";
 
 /** One call of a backend method that a batch is to make. */
 export interface BackendRequest {
@@ -36,6 +37,8 @@ export interface BatchTarget {
   readonly log: Logger;
   /** True where an unknown field of an answer is an error (authors' tools), not a debug line (the mgr). */
   readonly strict: boolean;
+  /** Ends with the backend. */
+  readonly signal: AbortSignal;
 }
 
 /** How a request's method stands in the table of the interface. */
@@ -48,16 +51,21 @@ const INTERFACE = new Map(
 /** Starts every request; the promises, in the order of the requests, never reject. */
 export function startBatch(requests: readonly BackendRequest[], target: BatchTarget): Promise<Outcome>[] {
   const calls = target.backend.batch === undefined ? undefined : collectBatch(target);
-  const reads = new Map<string, Promise<Outcome>>();
+  const reads = new Map<string, { readonly outcome: Promise<Outcome>; readonly signal: SharedSignal }>();
   let lastWrite: Promise<unknown> = Promise.resolve();
   const outcomes = requests.map((request) => {
     if (INTERFACE.get(request.method)?.kind === "read") {
       const key = `${request.method} ${canonicalJson(request.params)}`;
       const same = reads.get(key);
-      if (same !== undefined) return same;
-      const read = calls === undefined ? runOne(request, target) : calls.add(request);
-      reads.set(key, read);
-      return read;
+      if (same !== undefined) {
+        same.signal.add(request.signal);
+        return same.outcome;
+      }
+      const signal = new SharedSignal(request.signal);
+      const shared = { ...request, signal: signal.signal };
+      const outcome = calls === undefined ? runOne(shared, target) : calls.add(shared);
+      reads.set(key, { outcome, signal });
+      return outcome;
     }
     if (calls !== undefined) return calls.add(request);
     const write = lastWrite.then(() => runOne(request, target));
@@ -66,6 +74,27 @@ export function startBatch(requests: readonly BackendRequest[], target: BatchTar
   });
   calls?.run();
   return outcomes;
+}
+
+/** A signal for a read that several callers share: it ends when the last of them has. */
+class SharedSignal {
+  readonly #controller = new AbortController();
+  #callers = 0;
+
+  constructor(first: AbortSignal) {
+    this.add(first);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  add(caller: AbortSignal): void {
+    this.#callers++;
+    onAbort(caller, (reason) => {
+      if (--this.#callers === 0) this.#controller.abort(reason);
+    });
+  }
 }
 
 async function runOne(request: BackendRequest, target: BatchTarget): Promise<Outcome> {
@@ -86,20 +115,29 @@ async function attempt(request: BackendRequest, target: BatchTarget): Promise<Ou
   try {
     request.signal.throwIfAborted();
     const method = backendMethod(target.backend, target.name, request.method);
-    const answer = await method(request.params, callContext(request, target, where));
+    const made: unknown[] = [];
+    const answer = await method(request.params, callContext(request, target, where, made));
+    if (made.some((write) => write !== answer)) {
+      throw new Error("call.persisted(...) was called but not returned, so its second stage would never run");
+    }
     return settle(request, target, where, answer);
   } catch (error) {
     return { ok: false, error: thrownIn(where, error) };
   }
 }
 
-function callContext(request: BackendRequest, target: BatchTarget, where: string): ReadCall | WriteCall {
+/** `made` gets what `call.persisted` makes, which must come back as the answer. */
+function callContext(request: BackendRequest, target: BatchTarget, where: string, made: unknown[]): WriteCall {
   return {
     id: request.id,
     signal: request.signal,
     log: target.log.child({ call: request.id, method: where }),
     resumed: false,
-    persisted,
+    persisted(result, effective) {
+      const write = persisted(result, effective);
+      made.push(write);
+      return write;
+    },
   };
 }
 
@@ -128,7 +166,11 @@ function settle(request: BackendRequest, target: BatchTarget, where: string, ans
   const value = applyFilters(request.method, request.params, checked.value);
   if (write === undefined) return { ok: true, value, operation: undefined };
   const title = typeof value === "string" && value !== "" ? value : request.method;
-  return { ok: true, value, operation: { call: request.id, title, where, effective: write.effective } };
+  return {
+    ok: true,
+    value,
+    operation: { call: request.id, title, where, effective: write.effective, backendSignal: target.signal },
+  };
 }
 
 /** Hands the calls to the backend's own `batch`. */
@@ -141,7 +183,7 @@ function collectBatch(target: BatchTarget): { add(request: BackendRequest): Prom
       return new Promise<Outcome>((done) => {
         const fail = (error: unknown): void => done({ ok: false, error: thrownIn(where, error) });
         const call = {
-          ...callContext(request, target, where),
+          ...callContext(request, target, where, []),
           resolve: (result: unknown): void => done(settle(request, target, where, result)),
           reject: fail,
           persisted: (result: unknown, effective: Parameters<typeof persisted>[1]): void =>

@@ -15,7 +15,7 @@ export interface Log {
 export interface ReadCall {
   /** Unique per call; the same again when an unfinished write is resumed. */
   readonly id: string;
-  /** Ends with the caller's deadline, when the caller went away, and at the end of the process. */
+  /** Ends with the deadline of the caller, when the caller went away, and at the end of the process. */
   readonly signal: AbortSignal;
   readonly log: Log;
 }

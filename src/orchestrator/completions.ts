@@ -1,10 +1,10 @@
 /** Classic completions: kept without doing any work until `wait` names them; those named together start as one batch. */
 import type { BackendLife } from "./backend-life.ts";
-import { withSignal } from "./backend-life.ts";
 import type { Dialect } from "./dialects/dialect.ts";
-import { ValidationError } from "./errors.ts";
+import { OrchestratorError, ValidationError } from "./errors.ts";
 import { type Invocation, PartialFailure, readInvocation, runInvocations, type Settled } from "./invocation.ts";
 import type { PendingOperation } from "./operation.ts";
+import { withSignal } from "./with-signal.ts";
 
 /** How a completion ended. */
 export type CompletionOutcome =
@@ -18,6 +18,8 @@ interface Completion {
   /** Set once it was started. */
   started?: { readonly invocation: Invocation | undefined; readonly ended: Promise<CompletionOutcome> };
   outcome?: CompletionOutcome;
+  /** Its second stages were handed out: two waits may name one completion. */
+  taken?: boolean;
 }
 
 export interface WaitResult {
@@ -29,6 +31,7 @@ export class Completions {
   readonly #held = new Map<string, Completion>();
   readonly #dialect: Dialect;
   readonly #life: BackendLife;
+  readonly #end = new AbortController();
   readonly #orphaned: (operations: readonly PendingOperation[]) => void;
 
   /** `orphaned` gets the second stages of writes that became persistent after their owner dropped them. */
@@ -42,6 +45,12 @@ export class Completions {
     return this.#held.size;
   }
 
+  /** Cancels all that runs. */
+  close(reason: Error): void {
+    this.#end.abort(reason);
+    for (const { started } of this.#held.values()) started?.invocation?.stop.abort(reason);
+  }
+
   submit(call: string, method: string, params: unknown): void {
     // The shim submits again after a reconnect; what is already here keeps its place.
     if (!this.#held.has(call)) this.#held.set(call, { call, method, params });
@@ -52,24 +61,26 @@ export class Completions {
       const completion = this.#held.get(call);
       this.#held.delete(call);
       if (completion?.started === undefined) continue;
-      completion.started.invocation?.stop.abort(new Error(`${completion.method} was dropped by its owner`));
-      void completion.started.ended.then((outcome) => this.#orphaned(operationsOf(outcome)));
+      completion.started.invocation?.stop.abort(new OrchestratorError(`${completion.method} was dropped by its owner`));
+      void completion.started.ended.then((outcome) => this.#orphaned(operationsOf(takeFrom(completion, outcome))));
     }
   }
 
   /** Starts those of `calls` that are not started yet as one batch, and answers when all have ended or `signal` does. */
   async wait(calls: readonly string[], signal: AbortSignal): Promise<WaitResult> {
-    const unknown = calls.filter((call) => !this.#held.has(call));
-    const waited = calls.flatMap((call) => this.#held.get(call) ?? []);
+    const named = [...new Set(calls)];
+    const unknown = named.filter((call) => !this.#held.has(call));
+    const waited = named.flatMap((call) => this.#held.get(call) ?? []);
     this.#start(waited.filter(({ started }) => started === undefined));
     try {
       await withSignal(Promise.all(waited.flatMap(({ started }) => started?.ended ?? [])), signal);
     } catch {
       // The time is up: what has ended by now is answered, the rest is pending.
     }
-    const settled = waited.flatMap(({ call, method, outcome }) =>
-      outcome === undefined ? [] : [{ call, method, outcome }],
-    );
+    const settled = waited.flatMap((completion) => {
+      const { call, method, outcome } = completion;
+      return outcome === undefined ? [] : [{ call, method, outcome: takeFrom(completion, outcome) }];
+    });
     for (const { call } of settled) this.#held.delete(call);
     return {
       settled: [...settled, ...unknown.map(unknownCompletion)],
@@ -93,7 +104,7 @@ export class Completions {
     const running = runInvocations(
       readable.map(({ invocation }) => invocation),
       this.#life,
-      new AbortController().signal,
+      this.#end.signal,
     );
     readable.forEach(({ completion, invocation }, index) => {
       this.#track(
@@ -115,6 +126,16 @@ export function failureOf(error: unknown): { error: unknown; operations: readonl
   return error instanceof PartialFailure
     ? { error: error.cause, operations: error.operations }
     : { error, operations: [] };
+}
+
+/** The outcome; its second stages only the first time. */
+function takeFrom(completion: Completion, outcome: CompletionOutcome): CompletionOutcome {
+  const taken = completion.taken === true;
+  completion.taken = true;
+  if (!taken) return outcome;
+  return "settled" in outcome
+    ? { settled: { ...outcome.settled, operations: [] } }
+    : { error: outcome.error, operations: [] };
 }
 
 export function operationsOf(outcome: CompletionOutcome): readonly PendingOperation[] {

@@ -1,7 +1,9 @@
 /** The errors a backend throws on purpose, how they are recognised, and how any error crosses the wire. */
 import { randomUUID } from "node:crypto";
+import { inspect } from "node:util";
 import { ERRORS } from "./generated/methods.ts";
 import type { Logger, WireError } from "./ports.ts";
+import { withoutSecrets } from "./secrets.ts";
 
 /** Recognises our errors across bundled copies, where `instanceof` fails. */
 const brand = Symbol.for("orchbridge.error");
@@ -77,11 +79,11 @@ export function thrownIn(where: string, error: unknown): unknown {
 export function toWireError(error: unknown, log: Logger, fallback: string): WireError {
   if (isOrchestratorError(error)) {
     const { type, code, errno } = row(error.type);
-    return { code, message: error.message, data: { type, errno: error.errno ?? errno } };
+    return { code, message: withoutSecrets(error.message), data: { type, errno: error.errno ?? errno } };
   }
   const where = (typeof error === "object" && error !== null ? origins.get(error) : undefined) ?? fallback;
   const id = randomUUID().slice(0, 8);
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const message = withoutSecrets(errorText(error));
   log.error(`${where} failed unexpectedly (log id ${id}): ${message}`, {
     log_id: id,
     stack: error instanceof Error ? stackWithCauses(error) : undefined,
@@ -92,6 +94,12 @@ export function toWireError(error: unknown, log: Logger, fallback: string): Wire
     message: `${where} failed unexpectedly: ${firstLine(message)} (log id ${id} in the mgr log)`,
     data: { type, errno, log_id: id },
   };
+}
+
+/** What was thrown, which need not be an Error, as text. */
+export function errorText(error: unknown): string {
+  if (typeof error === "string") return error;
+  return error instanceof Error ? `${error.name}: ${error.message}` : inspect(error, { depth: 1 });
 }
 
 /** An error type of another version counts as the general one. */

@@ -57,6 +57,8 @@ function serviceNameOf(daemon: DaemonDescription): string {
   if (daemon.service_name !== undefined) return daemon.service_name;
   const { daemon_type: type, daemon_id: id, hostname } = daemon;
   if (!["mds", "rgw", "nfs", "iscsi", "ingress", "nvmeof", "smb", "container"].includes(type)) return type;
-  const host = hostname === undefined ? -1 : id.indexOf(`.${hostname}`);
-  return `${type}.${host > 0 ? id.slice(0, host) : id.split(".")[0]}`;
+  // The bare host name, not the FQDN, as a part of its own: the last that is one.
+  const parts = id.split(".");
+  const host = hostname === undefined ? -1 : parts.lastIndexOf(hostname.split(".")[0] ?? "");
+  return `${type}.${host > 0 ? parts.slice(0, host).join(".") : parts[0]}`;
 }

@@ -1,6 +1,6 @@
 /** Turns what is wrong with a value into sentences, in one voice: `backend_options.hosts[2].hostname: expected string, got 7`. */
 
-import { SECRET_FIELDS } from "./generated/methods.ts";
+import { isSecretName } from "./secrets.ts";
 
 export type Path = readonly PropertyKey[];
 
@@ -27,7 +27,6 @@ export interface AnyIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-const secret = new Set(SECRET_FIELDS);
 const LONGEST_TEXT = 60;
 
 /** One sentence for each issue: the path from `root`, what was expected, what was there. */
@@ -84,12 +83,10 @@ function sentencesFor(issue: Issue, root: string, value: unknown): string[] {
 }
 
 function complaint(issue: Issue, found: unknown): string {
-  const last = issue.path.findLast((step) => typeof step === "string");
-  const got =
-    typeof last === "string" && secret.has(last) && found !== undefined
-      ? "a secret that is not shown"
-      : describeValue(found);
+  const hidden = issue.path.some((step) => typeof step === "string" && isSecretName(step)) && found !== undefined;
+  const got = hidden ? "a secret that is not shown" : describeValue(found);
   const expected = expectation(issue);
+  if (expected === null && hidden) return "not accepted; the secret is not shown";
   return expected === null ? lowerFirst(issue.message) : `expected ${expected}, got ${got}`;
 }
 

@@ -34,14 +34,28 @@ export interface PendingOperation {
   /** The backend's method, for logs. */
   readonly where: string;
   readonly effective: (operation: Operation) => MaybePromise<void>;
+  /** Ends with the backend that began it. */
+  readonly backendSignal: AbortSignal;
+}
+
+/** Progress is told this often at most, however often a backend reports it. */
+const PROGRESS_EVERY_MS = 100;
+
+interface Entry {
+  readonly title: string;
+  readonly where: string;
+  readonly since: Date;
+  fraction: number;
+  message: string;
+  /** Set while a report waits for its turn. */
+  report: NodeJS.Timeout | undefined;
+  toldAt: number;
 }
 
 /** Runs second stages and tells of their progress and their end. */
 export class Operations {
-  readonly #running = new Map<
-    string,
-    { title: string; where: string; since: Date; fraction: number; stop: AbortController }
-  >();
+  readonly #running = new Map<string, Entry>();
+  readonly #stop = new AbortController();
   readonly #events: EventPort;
   readonly #log: Logger;
 
@@ -51,35 +65,53 @@ export class Operations {
   }
 
   start(pending: PendingOperation): void {
-    const stop = new AbortController();
-    const entry = { title: pending.title, where: pending.where, since: new Date(), fraction: 0, stop };
-    this.#running.set(pending.call, entry);
-    const log = this.#log.child({ call: pending.call, method: pending.where });
+    const { call, title, where } = pending;
+    const entry: Entry = { title, where, since: new Date(), fraction: 0, message: title, report: undefined, toldAt: 0 };
+    this.#running.set(call, entry);
+    const log = this.#log.child({ call, method: where });
     const operation: Operation = {
-      id: pending.call,
-      signal: stop.signal,
+      id: call,
+      signal: AbortSignal.any([this.#stop.signal, pending.backendSignal]),
       log,
-      progress: (fraction, message = pending.title) => {
-        if (!this.#running.has(pending.call)) return;
-        entry.fraction = Math.min(1, Math.max(0, Number.isFinite(fraction) ? fraction : 0));
-        this.#events.progress(pending.call, entry.fraction, message);
-      },
+      progress: (fraction, message = title) => this.#report(call, entry, fraction, message),
     };
-    void this.#run(pending, operation, log);
+    void this.#run(pending, entry, operation, log);
   }
 
-  async #run(pending: PendingOperation, operation: Operation, log: Logger): Promise<void> {
+  async #run(pending: PendingOperation, entry: Entry, operation: Operation, log: Logger): Promise<void> {
+    const { call, where } = pending;
     try {
       await pending.effective(operation);
-      this.#running.delete(pending.call);
-      log.debug(`${pending.where} is effective`);
-      this.#events.effective(pending.call);
+      this.#end(call, entry);
+      log.debug(`${where} is effective`);
+      this.#events.effective(call);
     } catch (error) {
-      this.#running.delete(pending.call);
-      const wire = toWireError(error, log, pending.where);
-      log.warn(`${pending.where} was persisted but did not become effective: ${wire.message}`);
-      this.#events.failed(pending.call, wire);
+      this.#end(call, entry);
+      const wire = toWireError(error, log, where);
+      log.warn(`${where} was persisted but did not become effective: ${wire.message}`);
+      this.#events.failed(call, wire);
     }
+  }
+
+  #end(call: string, entry: Entry): void {
+    clearTimeout(entry.report);
+    if (this.#running.get(call) === entry) this.#running.delete(call);
+  }
+
+  /** Keeps the newest report and tells it in its turn: a backend in a tight loop must not fill the pipe. */
+  #report(call: string, entry: Entry, fraction: number, message: string): void {
+    if (this.#running.get(call) !== entry) return;
+    entry.fraction = Math.min(1, Math.max(0, Number.isFinite(fraction) ? fraction : 0));
+    entry.message = message;
+    if (entry.report !== undefined) return;
+    const tell = (): void => {
+      entry.report = undefined;
+      entry.toldAt = performance.now();
+      this.#events.progress(call, entry.fraction, entry.message);
+    };
+    const wait = entry.toldAt === 0 ? 0 : entry.toldAt + PROGRESS_EVERY_MS - performance.now();
+    if (wait <= 0) tell();
+    else entry.report = setTimeout(tell, wait);
   }
 
   list(): { call: string; method: string; title: string; since: string; fraction: number }[] {
@@ -94,6 +126,6 @@ export class Operations {
 
   /** Tells every running second stage to stop; they end when they obey. */
   stopAll(reason: string): void {
-    for (const { stop } of this.#running.values()) stop.abort(new Error(reason));
+    this.#stop.abort(new Error(reason));
   }
 }

@@ -1,15 +1,17 @@
 /** The interface that the manager's side calls: modern calls, classic completions, features and state of one backend. */
 import type { BackendDefinition } from "./backend.ts";
-import { BackendLife, withSignal } from "./backend-life.ts";
+import { BackendLife } from "./backend-life.ts";
 import { Completions, failureOf, operationsOf } from "./completions.ts";
 import { classic } from "./dialects/classic.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { modern } from "./dialects/modern.ts";
-import { toWireError } from "./errors.ts";
+import { errorText, OrchestratorError, toWireError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
 import { deadlineError, readInvocation, runInvocations, type Settled } from "./invocation.ts";
 import { Operations, type PendingOperation } from "./operation.ts";
 import type { BackendConfig, EventPort, Json, Logger, MgrPort, Session, WireError } from "./ports.ts";
+import { withoutSecrets } from "./secrets.ts";
+import { onAbort, withSignal } from "./with-signal.ts";
 
 export interface Dependencies {
   session: Session;
@@ -55,7 +57,6 @@ export class Orchestrator {
   /** Chooses the backend and its options. Never rejects: what is wrong becomes the reason in the state. */
   async configure(config: BackendConfig): Promise<void> {
     await this.#life.configure(config);
-    this.#tellState();
   }
 
   /** A modern call; rejects with the call's error. A write's result is `{ value, operations }`. */
@@ -88,7 +89,7 @@ export class Orchestrator {
       timerMs(context.deadlineMs),
     );
     const signal = AbortSignal.any([context.signal, overdue.signal]);
-    signal.addEventListener("abort", () => invocation.stop.abort(signal.reason), { once: true });
+    onAbort(signal, (reason) => invocation.stop.abort(reason));
     const work = runInvocations([invocation], this.#life, signal).then(([settled]) => settled!);
     try {
       const settled = await withSignal(work, signal);
@@ -156,6 +157,7 @@ export class Orchestrator {
   /** Stops second stages and closes the backend. */
   async close(): Promise<void> {
     this.#operations.stopAll("the bridge is stopping");
+    this.#completions.close(new OrchestratorError("the bridge is stopping"));
     await this.#life.close();
   }
 
@@ -176,7 +178,7 @@ export class Orchestrator {
     this.#lastErrors.push({
       time: new Date().toISOString(),
       method,
-      message: error instanceof Error ? error.message : String(error),
+      message: withoutSecrets(error instanceof Error ? error.message : errorText(error)),
     });
     if (this.#lastErrors.length > LAST_ERRORS) this.#lastErrors.shift();
   }

@@ -39,15 +39,16 @@ export async function encodeList(
   let size = 0;
   for (const [index, item] of list.entries()) {
     const json = stringify(item, `${name}[${index}]`, limits.depth);
-    if (json.length > limits.body - envelope) throw tooLarge(`${name}[${index}]`, `${json.length} bytes`, limits);
-    if (items.length > 0 && size + json.length > limits.page) {
+    const bytes = Buffer.byteLength(json);
+    if (bytes > limits.body - envelope) throw tooLarge(`${name}[${index}]`, `${bytes} bytes`, limits);
+    if (items.length > 0 && size + bytes > limits.page) {
       await send(joined(items));
       pages += 1;
       items = [];
       size = 0;
     }
     items.push(json);
-    size += json.length + 1;
+    size += bytes + 1;
   }
   if (pages === 0) return joined(items);
   await send(joined(items));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { until } from "../orchestrator/harness.ts";
 import { hosts, memoryCluster, spec } from "./memory-cluster.ts";
 
 const host = (hostname: string, more: object = {}): object => ({ host_spec: { hostname, ...more } });
@@ -162,6 +163,19 @@ describe("maintenance", () => {
       "Ceph cluster f51d on h2 has exited maintenance mode",
     );
     expect(await cluster.daemons()).toMatchObject([{ status_desc: "running" }, { status_desc: "running" }]);
+  });
+
+  test("ends early where its host, added again meanwhile, is taken out of it", async () => {
+    const cluster = await memoryCluster(
+      hosts(2, 0, { services: [spec("crash", undefined)], delays: { effective_ms: 200 } }),
+    );
+    const { operations } = await cluster.start("enter_host_maintenance", { hostname: "h2" });
+    await cluster.start("add_host", host("h2", { addr: "10.9.9.9" }));
+    await cluster.start("exit_host_maintenance", { hostname: "h2" });
+    const entered = operations[0]?.call ?? "";
+    await until(() => cluster.heard.effective.includes(entered), "the maintenance ended");
+    expect(await cluster.daemons({ host: "h2" })).toMatchObject([{ status_desc: "running" }]);
+    await cluster.orchestrator.close();
   });
 
   test("leaves daemons stopped that were stopped before", async () => {

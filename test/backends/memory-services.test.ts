@@ -135,6 +135,21 @@ describe("a service", () => {
     await cluster.write("remove_service", { service_name: "mds.fs" });
     expect(await cluster.names()).toEqual([]);
   });
+
+  test.each<[type: string, id: string, hostname: string, service: string]>([
+    ["mds", "fs.archive.a.xyzabc", "a", "mds.fs.archive"],
+    ["mds", "fs.a.a.xyzabc", "a.example.com", "mds.fs.a"],
+    ["mds", "a", "a", "mds.a"],
+    ["mds", "fs", "a", "mds.fs"],
+    ["nfs", "home.0.0.a.xyzabc", "a", "nfs.home"],
+    ["rgw", "realm.zone.xyzabc", "h", "rgw.realm.zone"],
+    ["smb", "s.1.0.a.xyzabc", "a", "smb.s"],
+  ])("is what Ceph reads from the name of daemon %s.%s on %s", async (daemon_type, daemon_id, hostname, service) => {
+    const services = daemon_type === "smb" ? [spec("smb", "s", {}, { cluster_id: "s", config_uri: "x" })] : [];
+    const daemon = { daemon_type, daemon_id, hostname };
+    const cluster = await memoryCluster({ hosts: [{ hostname }], daemons: [daemon], services });
+    expect(await cluster.daemons()).toMatchObject([{ daemon_id, service_name: service }]);
+  });
 });
 
 describe("a placement", () => {
@@ -172,6 +187,27 @@ describe("a placement", () => {
     expect((await cluster.daemons()).map(({ ports }) => ports)).toEqual([[8000], [8001], [8002]]);
   });
 
+  test.each([{}, { delays: { effective_ms: 1 } }])(
+    "of hosts whose names begin alike gives each a daemon of its own (%j)",
+    async (delays) => {
+      const names = [{ hostname: "n1.dc1" }, { hostname: "n1.dc2" }];
+      const cluster = await memoryCluster({ hosts: names, ...delays });
+      await cluster.apply(spec("crash", undefined, { host_pattern: "*" }));
+      expect(await cluster.names()).toEqual([
+        "crash.n1 n1.dc1",
+        expect.stringMatching(/^crash\.n1\.[a-z]{6} n1\.dc2$/),
+      ]);
+      const started = await memoryCluster({ hosts: names, services: [spec("crash", undefined)] });
+      expect(await started.names()).toHaveLength(2);
+    },
+  );
+
+  test("gives a name that another service's daemon has no second time", async () => {
+    const cluster = await memoryCluster(hosts(1));
+    await cluster.apply(spec("mds", "one", { hosts: ["h1=x"] }), spec("mds", "two", { hosts: ["h1=x"] }));
+    expect(await cluster.names()).toEqual(["mds.x h1", expect.stringMatching(/^mds\.x\.[a-z]{6} h1$/)]);
+  });
+
   test("names a daemon", async () => {
     const cluster = await memoryCluster(hosts(1));
     await cluster.apply(spec("mon", undefined, { hosts: ["h1:10.1.0.0/16=a"] }));
@@ -204,6 +240,24 @@ describe("a placement", () => {
       'host_pattern "(" is not a regular expression',
     ],
     [
+      "by a broken shell pattern",
+      spec("mds", "fs", { host_pattern: "[z-a]" }),
+      "ValidationError",
+      'host_pattern "[z-a]" is not a shell pattern',
+    ],
+    [
+      "on a host that is named twice",
+      spec("mon", undefined, { hosts: ["h1", "h1=x"] }),
+      "ValidationError",
+      "cannot place mon: h1 is named twice",
+    ],
+    [
+      "with a daemon's name given twice",
+      spec("mon", undefined, { hosts: ["h1=x", "h2=x"] }),
+      "ValidationError",
+      "cannot place mon: two daemons are named x",
+    ],
+    [
       "by hosts and a label",
       spec("mds", "fs", { hosts: ["h1"], label: "x" }),
       "ValidationError",
@@ -223,7 +277,7 @@ describe("a placement", () => {
     ],
     ["without the id it needs", spec("agent", "x"), "ValidationError", "has no service_id (got x)"],
   ])("%s is refused and changes nothing", async (_what, wrong, type, message) => {
-    const cluster = await memoryCluster(hosts(1));
+    const cluster = await memoryCluster(hosts(2));
     const before = await cluster.state();
     await expect(cluster.apply(wrong)).rejects.toMatchObject({ type, message: expect.stringContaining(message) });
     expect(await cluster.state()).toEqual(before);
@@ -317,6 +371,17 @@ describe("removing a service", () => {
     await expect(cluster.write("remove_service", { service_name: type })).rejects.toThrow(
       `service ${type} cannot be removed; 'ceph orch set-unmanaged ${type}' leaves its daemons alone`,
     );
+  });
+
+  test("of type mon leaves no service behind where there are only daemons", async () => {
+    const cluster = await memoryCluster({
+      hosts: [{ hostname: "a" }],
+      daemons: [{ daemon_type: "mon", daemon_id: "a", hostname: "a" }],
+    });
+    await expect(cluster.write("remove_service", { service_name: "mon" })).rejects.toThrow("cannot be removed");
+    await cluster.write("daemon_action", { action: "stop", daemon_name: "mon.a" });
+    await cluster.write("remove_daemons", { names: ["mon.a"] });
+    expect(await cluster.service("mon")).toBeUndefined();
   });
 
   test("takes its daemons with it", async () => {

@@ -1,6 +1,7 @@
 import { writeSync } from "node:fs";
 import { afterEach, describe, expect, test, vi } from "vitest";
-import { until } from "../orchestrator/harness.ts";
+import { Pace } from "../../src/backends/memory/pace.ts";
+import { invoke, orchestratorFor, until } from "../orchestrator/harness.ts";
 import { hosts, memoryCluster, spec } from "./memory-cluster.ts";
 
 const LONG = 3_600_000;
@@ -10,7 +11,7 @@ vi.mock("node:fs", async (original) => ({ ...(await original<object>()), writeSy
 
 describe("a write that takes time", () => {
   test("is answered first, then makes progress, then is effective", async () => {
-    const cluster = await memoryCluster(hosts(3, 0, { delays: { effective_ms: 60 } }));
+    const cluster = await memoryCluster(hosts(3, 0, { delays: { effective_ms: 600 } }));
     const { value, operations } = await cluster.start("apply", { specs: [spec("crash", undefined)] });
     expect(value).toEqual(["Scheduled crash update..."]);
     expect(await cluster.names()).toEqual([]);
@@ -41,6 +42,18 @@ describe("a write that takes time", () => {
     await until(() => cluster.heard.failed.length === 1, "the second stage ended");
     expect(cluster.heard.failed[0]?.call).toBe(operations[0]?.call);
     expect(cluster.orchestrator.status()["operations"]).toEqual([]);
+  });
+
+  test.each([0, 1])("fails instead of going on for ever where its steps change nothing (%i ms a step)", async (ms) => {
+    const pace = new Pace({ read_ms: 0, persist_ms: 0, effective_ms: ms });
+    const { orchestrator, heard } = await orchestratorFor({
+      removeHost: (_params, call) => pace.converge(call, "done", () => [{ text: "turning round", run() {} }]),
+    });
+    await invoke(orchestrator, "orchestrator/remove_host", { host: "h1" });
+    await until(() => heard.failed.length === 1, "the second stage failed");
+    expect(heard.failed[0]?.error.message).toBe(
+      "the cluster does not come to rest: after 100 rounds that changed nothing, turning round is still to be done",
+    );
   });
 
   test("waits while the orchestrator is paused", async () => {

@@ -42,7 +42,7 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
   });
 
   it("lists hosts", async () => {
-    const { status, body } = await dashboard.get("api/host", versions.hosts);
+    const { status, body } = await dashboard.get("api/host?sources=orchestrator", versions.hosts);
     expect({ status, body }).toMatchObject({
       status: 200,
       body: [
@@ -70,11 +70,13 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
     expect(all).toMatchObject({ status: 200, body: expect.arrayContaining([expect.objectContaining({ name: "h1" })]) });
   });
 
-  it("shows a backend that fails to list its services as an error or as none, not as a bug of its own", async () => {
+  it("lists no services when the backend fails to, and goes on with the rest", async () => {
     await at().reset({ ...OPTIONS, faults: { describeService: "throw" } });
     const { status, body } = await dashboard.get("api/service", versions.services);
-    if (release === "pacific") expect({ status, body }).toMatchObject({ status: 400, body: { detail: expect.stringContaining("memory.describeService failed unexpectedly") } });
+    // Pacific's page answers every error of an orchestrator so; later ones read the list without looking at the error.
+    if (release === "pacific") expect(status).toBe(500);
     else expect({ status, body }).toEqual({ status: 200, body: [] });
+    expect(await dashboard.get("api/host/h1/inventory")).toMatchObject({ status: 200, body: { name: "h1" } });
   });
 
   it("takes what a backend of three methods lacks for features that are not there", async () => {

@@ -57,7 +57,7 @@ describe.each(RELEASE_NAMES)("kill -9 on %s", (release) => {
   it("of Node after mgr fail, which makes the mgr replace itself: the same, and nothing is left of the former Node", async () => {
     const before = processesOf(at());
     const pid = at().cluster.mgrPid();
-    for (let round = 0; round < 3; round += 1) {
+    for (let round = 0; round < 2; round += 1) {
       await failMgr(at());
       await at().waitUntilAvailable();
       expect(at().cluster.mgrPid()).toBe(pid);

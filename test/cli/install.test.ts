@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import {
-  chmodSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -164,11 +163,26 @@ describe("orchbridge install", () => {
     const fake = join(parent, "node");
     expect(() => installed({ node: fake })).toThrow(`--node ${fake}: not a file`);
     expect(() => installed({ node: parent })).toThrow("not a file");
+    writeFileSync(fake, "no program");
+    expect(() => installed({ node: fake })).toThrow(`--node ${fake}: a copy of it does not run as Node`);
     writeFileSync(fake, "#!/bin/sh\necho v20.11.1\n");
-    expect(() => installed({ node: fake })).toThrow(`--node ${fake}: does not run as Node`);
-    chmodSync(fake, 0o755);
     expect(() => installed({ node: fake })).toThrow(`--node ${fake}: is Node 20.11.1; 22.18 or later is needed`);
     expect(existsSync(join(mgrDir, "orchbridge"))).toBe(false);
+  });
+
+  it("refuses a --node that works only where it is, and leaves the former version", () => {
+    installed();
+    const before = filesOf(mgrDir);
+    const shim = join(parent, "shim");
+    writeFileSync(shim, `#!/bin/sh\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+    expect(() => installed({ node: shim })).toThrow(
+      `--node ${shim}: only starts another Node; give that one: ${process.execPath}`,
+    );
+    const beside = join(parent, "beside");
+    writeFileSync(beside, `#!/bin/sh\nexec "$(dirname "$0")/real-node" "$@"\n`, { mode: 0o755 });
+    symlinkSync(process.execPath, join(parent, "real-node"));
+    expect(() => installed({ node: beside })).toThrow(`--node ${beside}: a copy of it does not run as Node`);
+    expect(filesOf(mgrDir)).toEqual(before);
   });
 
   it("installs a manifest with the version of the package", () => {

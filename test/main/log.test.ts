@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { createLog } from "../../src/main/log.ts";
 import { FloodGate } from "../../src/main/log-flood.ts";
-import { printable, withoutSecrets } from "../../src/main/log-values.ts";
+import { printable } from "../../src/main/log-values.ts";
+import { withoutSecrets } from "../../src/orchestrator/secrets.ts";
 
 function lines(level: string): { log: ReturnType<typeof createLog>; written: Record<string, unknown>[] } {
   const written: Record<string, unknown>[] = [];
@@ -54,7 +55,7 @@ describe("the log", () => {
     for (const secret of ["a1", "b2", "d4", "e5", "f6", "g7"]) expect(text).not.toContain(`"${secret}"`);
     expect(written[0]).toMatchObject({
       token: null,
-      spec: { service_type: "nvmeof", spec: { client_cert: "c", nested: [{ hostname: "h" }] } },
+      spec: { service_type: "nvmeof", spec: { client_cert: "[secret]", nested: [{ hostname: "h" }] } },
     });
   });
 

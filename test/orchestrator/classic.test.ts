@@ -91,6 +91,45 @@ describe("classic completions", () => {
     await until(() => heard.effective.includes("1"), "effective");
   });
 
+  test("that share a read go on for the one whose owner stays", async () => {
+    let answer = (): void => {};
+    const { orchestrator } = await orchestratorFor(
+      {
+        getHosts: (_params, call) =>
+          new Promise((resolve, reject) => {
+            call.signal.addEventListener("abort", () => reject(new Error("aborted")));
+            answer = () => resolve([]);
+          }),
+      },
+      { dialect: "classic" },
+    );
+    orchestrator.submit("1", "classic/get_hosts", {});
+    orchestrator.submit("2", "classic/get_hosts", {});
+    await orchestrator.wait(["1", "2"], 20, signal);
+    orchestrator.drop(["1"]);
+    answer();
+    expect((await orchestrator.wait(["2"], 1_000, signal)).result).toEqual({
+      settled: [{ call: "2", result: [] }],
+      pending: [],
+    });
+  });
+
+  test("that are waited for twice run and become effective once", async () => {
+    let runs = 0;
+    const { orchestrator, heard } = await orchestratorFor(
+      { addHost: (_params, call) => (runs++, call.persisted("ok", () => {})) },
+      { dialect: "classic" },
+    );
+    orchestrator.submit("1", "classic/add_host", { host: "a" });
+    const both = await Promise.all([
+      orchestrator.wait(["1", "1"], 1_000, signal),
+      orchestrator.wait(["1"], 1_000, signal),
+    ]);
+    for (const answered of both) answered.answered();
+    await until(() => heard.effective.length > 0, "effective");
+    expect([runs, heard.effective]).toEqual([1, ["1"]]);
+  });
+
   test("that are unknown are answered with an error that says so", async () => {
     const { orchestrator } = await orchestratorFor({}, { dialect: "classic" });
     const { result } = await orchestrator.wait(["ghost"], 50, signal);

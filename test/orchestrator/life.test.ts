@@ -60,3 +60,52 @@ describe("a backend's life", () => {
     expect(order).toEqual(["create", "close", "create"]);
   });
 });
+
+describe("what a backend says of itself", () => {
+  test("is checked: nonsense makes it unavailable with the field and what was expected", async () => {
+    for (const [answer, complaint] of [
+      [true, "expected { ok, reason?, details? }, got true"],
+      [undefined, "got undefined"],
+      [{ ok: "no" }, "ok: expected boolean, got string"],
+      [{ ok: true, details: { big: 1n } }, "details: expected JSON"],
+    ] as const) {
+      const { heard } = await orchestratorFor({ available: () => answer as never });
+      expect(heard.states.at(-1)).toMatchObject({ available: false, reason: expect.stringContaining(complaint) });
+    }
+  });
+
+  test("without being asked stays true where it defines no available()", async () => {
+    const { heard } = await orchestratorFor(({ setAvailable }) => {
+      setAvailable({ ok: false, reason: "the salt api is down" });
+      return { getHosts: () => [] };
+    });
+    expect(heard.states.at(-1)).toMatchObject({ available: false, reason: "the salt api is down" });
+  });
+
+  test("never shows a secret of its options", async () => {
+    const options = z.strictObject({ api_token: z.string().min(20) });
+    const { heard, configure } = await orchestratorFor({}, { options });
+    await configure({ api_token: "hunter2" });
+    expect(heard.states.at(-1)?.reason).toContain("backend_options.api_token");
+    expect(heard.states.at(-1)?.reason).not.toContain("hunter2");
+  });
+});
+
+describe("two configurations in quick succession", () => {
+  test("never run side by side, and the one in between is left out", async () => {
+    const order: string[] = [];
+    let created = 0;
+    const { configure } = await orchestratorFor(() => {
+      const number = ++created;
+      order.push(`create ${number}`);
+      return {
+        async close() {
+          await new Promise((resolve) => setImmediate(resolve));
+          order.push(`closed ${number}`);
+        },
+      };
+    });
+    await Promise.all([configure(null), configure(null), configure(null)]);
+    expect(order).toEqual(["create 1", "closed 1", "create 2"]);
+  });
+});

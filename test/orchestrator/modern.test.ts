@@ -208,3 +208,33 @@ describe("the nfs module", () => {
     await expect(remove("rgw.a")).rejects.toMatchObject({ type: "NotFoundError" });
   });
 });
+
+describe("a call that its caller gave up", () => {
+  test("before it started never reaches the backend", async () => {
+    const touched: string[] = [];
+    const { orchestrator } = await orchestratorFor({
+      addHost: ({ host_spec }) => (touched.push(host_spec.hostname), "ok"),
+    });
+    const signal = AbortSignal.abort(new Error("cancelled"));
+    const call = orchestrator.invoke(
+      "orchestrator/add_host",
+      { host_spec: { hostname: "a" } },
+      { id: "c", deadlineMs: 1_000, signal },
+    );
+    await expect(call).rejects.toThrow("cancelled");
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(touched).toEqual([]);
+  });
+
+  test("a second stage that was made and not returned is an error, not lost", async () => {
+    const { orchestrator } = await orchestratorFor({
+      addHost(_params, call) {
+        void call.persisted("ok", () => {});
+        return "ok";
+      },
+    });
+    await expect(invoke(orchestrator, "orchestrator/add_host", { host_spec: { hostname: "a" } })).rejects.toThrow(
+      "not returned",
+    );
+  });
+});

@@ -407,6 +407,17 @@ describe("large answers and slow readers", () => {
     for (const page of pages) expect(JSON.stringify(page).length).toBeLessThan(410_000);
   });
 
+  it("measures pages in bytes, not in letters", async () => {
+    const peer = new Peer({ page: 10_000 });
+    const list = Array.from({ length: 100 }, () => "€".repeat(300));
+    peer.connection.onRequest("list", () => ({ result: list, partial: "p" }));
+    peer.start();
+    expect((await peer.ask(1, "list")).result).toEqual({ pages: 10 });
+    const pages = peer.received.filter((message) => message.method === "$/progress");
+    expect(pages.flatMap((page) => page.params?.["value"])).toEqual(list);
+    for (const page of pages) expect(Buffer.byteLength(JSON.stringify(page.params?.["value"]))).toBeLessThan(10_100);
+  });
+
   it("sends a small list whole, and a large one too where no pages were asked for", async () => {
     const peer = listing().start();
     expect((await peer.ask(1, "list", { count: 10, partial: "p1" })).result).toEqual(rows.slice(0, 10));

@@ -58,20 +58,22 @@ export class Cluster {
 
   /** Adds a host, or changes the one of that name; its devices, once known, stay. */
   putHost(spec: HostSpec): Host {
-    const { hostname } = spec;
-    const known = this.hosts.get(hostname);
-    const host: Host = {
-      hostname,
-      addr: spec.addr === undefined || spec.addr === "" ? (known?.addr ?? hostname) : spec.addr,
-      labels: [...new Set([...(known?.labels ?? []), ...(spec.labels ?? [])])],
-      status: spec.status || (known?.status ?? ""),
-      location: spec.location ?? known?.location,
-      oob: spec.oob ?? known?.oob,
-      devices: known?.devices ?? generatedDevices(hostname, this.#devicesPerHost),
-      resting: known?.resting ?? new Set(),
-    };
+    const { hostname, addr = "", labels = [], status = "" } = spec;
+    // The same object for as long as the host is there: second stages that still run hold on to it.
+    const host = this.hosts.get(hostname) ?? this.#newHost(hostname);
+    if (addr !== "") host.addr = addr;
+    host.labels = [...new Set([...host.labels, ...labels])];
+    if (status !== "") host.status = status;
+    host.location = spec.location ?? host.location;
+    host.oob = spec.oob ?? host.oob;
     this.hosts.set(hostname, host);
     return host;
+  }
+
+  #newHost(hostname: string): Host {
+    const devices = generatedDevices(hostname, this.#devicesPerHost);
+    const unset = { location: undefined, oob: undefined };
+    return { hostname, addr: hostname, labels: [], status: "", ...unset, devices, resting: new Set() };
   }
 
   host(name: string): Host {

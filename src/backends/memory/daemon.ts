@@ -125,17 +125,19 @@ function freeId(
   rank: number | undefined,
 ): string {
   const chosen = spec.placement?.hosts?.map(placedHost).find((host) => host.hostname === hostname)?.name ?? "";
-  if (chosen !== "") return chosen;
+  const taken = (id: string): boolean => cluster.daemons.has(`${daemonType}.${id}`);
   const traits = serviceType(spec.service_type);
-  const stem = [
+  const usual = [
     ...(traits?.named === true && spec.service_id !== undefined ? [spec.service_id] : []),
     ...(rank === undefined ? [] : [`${rank}.0`]),
     hostname.split(".")[0] ?? hostname,
   ].join(".");
-  if (traits?.lettered !== true) return stem;
+  const stem = chosen === "" ? usual : chosen;
+  // Hosts of two domains may begin alike, and two services may choose one name: letters tell their daemons apart.
+  if ((chosen !== "" || traits?.lettered !== true) && !taken(stem)) return stem;
   for (let attempt = 0; ; attempt++) {
     const id = `${stem}.${letters(`${daemonType}.${stem} ${attempt}`)}`;
-    if (!cluster.daemons.has(`${daemonType}.${id}`)) return id;
+    if (!taken(id)) return id;
   }
 }
 

@@ -16,6 +16,23 @@ export interface Step {
   run(): void;
 }
 
+/** A state comes to rest in a few rounds of steps, so one that does not has a fault; without a bound it would hold the event loop. */
+const ROUNDS_IN_VAIN = 100;
+
+/** Counts the rounds of steps that leave no less to do than there was. */
+export class Unrest {
+  #rounds = 0;
+
+  /** Throws OrchestratorError when there were too many. */
+  check(before: number, left: readonly Step[]): void {
+    const [first] = left;
+    if (first === undefined || left.length < before || ++this.#rounds < ROUNDS_IN_VAIN) return;
+    throw new OrchestratorError(
+      `the cluster does not come to rest: after ${ROUNDS_IN_VAIN} rounds that changed nothing, ${first.text} is still to be done`,
+    );
+  }
+}
+
 export class Pace {
   readonly delays: Delays;
   /** Closed by `ceph orch pause`. */
@@ -60,6 +77,7 @@ export class Pace {
   async #settle(operation: Operation, remaining: () => readonly Step[], gate?: Gate): Promise<void> {
     const signal = AbortSignal.any([operation.signal, this.#cancelled.signal]);
     const stepMs = this.delays.effective_ms / Math.max(1, remaining().length);
+    const unrest = new Unrest();
     let done = 0;
     for (;;) {
       if (signal.aborted) throw reasonOf(signal);
@@ -67,12 +85,15 @@ export class Pace {
       if (this.background.closed) await this.background.passed(signal);
       if (gate?.closed === true) await gate.passed(signal);
       const steps = remaining();
-      const now = steps.slice(0, stepMs > 0 ? 1 : steps.length);
+      const before = steps.length;
+      const now = steps.slice(0, stepMs > 0 ? 1 : before);
       const last = now.at(-1);
       if (last === undefined) return;
       for (const step of now) step.run();
       done += now.length;
-      operation.progress(done / (done + remaining().length), last.text);
+      const left = remaining();
+      operation.progress(done / (done + left.length), last.text);
+      unrest.check(before, left);
     }
   }
 }

@@ -40,18 +40,20 @@ function patternText({ host_pattern: pattern }: PlacementSpec): string | undefin
 
 function hostMatcher(pattern: PlacementSpec["host_pattern"]): (hostname: string) => boolean {
   if (pattern === undefined || pattern === "") return () => true;
-  if (typeof pattern === "string") return (hostname) => glob(pattern).test(hostname);
-  if (pattern.pattern_type !== "regex") return (hostname) => glob(pattern.pattern).test(hostname);
-  const expression = regularExpression(pattern.pattern);
+  const expression = typeof pattern === "string" ? glob(pattern) : expressionOf(pattern.pattern, pattern.pattern_type);
   return (hostname) => expression.test(hostname);
 }
 
-/** Anchored at the start only, as Python's `re.match`. */
-function regularExpression(pattern: string): RegExp {
+/** A regular expression is anchored at the start only, as Python's `re.match`. */
+function expressionOf(pattern: string, type: string | undefined): RegExp {
+  return type === "regex" ? compiled(`^(?:${pattern})`, pattern, "regular expression") : glob(pattern);
+}
+
+function compiled(source: string, pattern: string, kind: string): RegExp {
   try {
-    return new RegExp(`^(?:${pattern})`);
+    return new RegExp(source);
   } catch (error) {
-    throw new ValidationError(`host_pattern ${JSON.stringify(pattern)} is not a regular expression`, { cause: error });
+    throw new ValidationError(`host_pattern ${JSON.stringify(pattern)} is not a ${kind}`, { cause: error });
   }
 }
 
@@ -65,7 +67,7 @@ function glob(pattern: string): RegExp {
       return part === "?" ? "[\\s\\S]" : part.replace(/[.+^${}()|[\]\\]/g, "\\$&");
     },
   );
-  return new RegExp(`^${source}$`);
+  return compiled(`^${source}$`, pattern, "shell pattern");
 }
 
 /** The placement in force: the spec's own, or its type's usual one. */
@@ -83,6 +85,7 @@ export function checkPlacement(spec: AnySpec, cluster: Cluster): void {
     .map((text) => placedHost(text).hostname)
     .filter((host) => !cluster.hosts.has(host));
   if (unknown.length > 0) throw new NotFoundError(`cannot place ${name} on ${unknown.join(", ")}: unknown hosts`);
+  checkPlacedOnce(name, (placement.hosts ?? []).map(placedHost));
   if ((placement.hosts?.length ?? 0) > 0 && placement.label !== undefined) {
     throw new ValidationError(`cannot place ${name}: hosts and label exclude each other`);
   }
@@ -100,6 +103,17 @@ export function checkPlacement(spec: AnySpec, cluster: Cluster): void {
     const wanted = placement.label === undefined ? "the host pattern" : `label ${placement.label}`;
     throw new ValidationError(`cannot place ${name}: no host matches ${wanted}`);
   }
+}
+
+function checkPlacedOnce(service: string, placed: readonly PlacedHost[]): void {
+  const hosts = repeated(placed.map(({ hostname }) => hostname));
+  if (hosts.length > 0) throw new ValidationError(`cannot place ${service}: ${hosts.join(", ")} is named twice`);
+  const names = repeated(placed.map(({ name }) => name).filter((name) => name !== ""));
+  if (names.length > 0) throw new ValidationError(`cannot place ${service}: two daemons are named ${names.join(", ")}`);
+}
+
+function repeated(words: readonly string[]): string[] {
+  return [...new Set(words.filter((word, index) => words.indexOf(word) < index))];
 }
 
 /** The hosts of a service's daemons, one entry a daemon. Hosts that run some already come first, so that nothing moves without need. */

@@ -137,7 +137,15 @@ export function serviceOf(daemon: DaemonDescription): string {
   if (daemon.daemon_type === "osd")
     return serviceName({ service_type: "osd", service_id: daemon.osdspec_affinity ?? "" });
   if (traits?.named !== true) return service;
-  const host = daemon.daemon_id.indexOf(`.${daemon.hostname?.split(".")[0] ?? ""}`);
-  const id = host > 0 ? daemon.daemon_id.slice(0, host) : daemon.daemon_id;
+  const id = serviceIdOf(daemon);
   return serviceName({ service_type: service, service_id: traits.ranked ? id.replace(/\.\d+\.\d+$/, "") : id });
+}
+
+/** As DaemonDescription.service_id reads it; where that refuses a name, the whole id. */
+function serviceIdOf({ daemon_type: type, daemon_id: id, hostname = "" }: DaemonDescription): string {
+  const parts = id.split(".");
+  const host = parts.lastIndexOf(hostname.split(".")[0] ?? "");
+  if (host > 0) return parts.slice(0, host).join(".");
+  if (type === "rgw" && (parts.length === 3 || parts.length === 4)) return parts.slice(0, 2).join(".");
+  return type === "iscsi" && parts.length > 1 ? parts.slice(0, -1).join(".") : id;
 }

@@ -62,6 +62,7 @@ export function serviceWrites(cluster: Cluster, pace: Pace) {
       const service = cluster.services.get(name) ?? orphan(cluster, name);
       if (service === undefined) return removeUnknown(name, call.resumed ? text : undefined);
       checkRemoval(cluster, service, force);
+      cluster.services.set(name, service);
       service.deleted = true;
       return pace.converge(call, text, () =>
         service.deleted && cluster.services.get(name) === service ? serviceSteps(cluster, service) : [],
@@ -160,10 +161,7 @@ function removeUnknown(name: string, resumed: string | undefined): string {
 
 /** Daemons that no spec asks for make a service too: one that can only be removed. */
 function orphan(cluster: Cluster, name: string): Service | undefined {
-  if (cluster.daemonsOf(name).length === 0) return undefined;
-  const service = unmanagedService(name);
-  cluster.services.set(name, service);
-  return service;
+  return cluster.daemonsOf(name).length === 0 ? undefined : unmanagedService(name);
 }
 
 function checkRemoval(cluster: Cluster, { name, spec }: Service, force: boolean): void {
@@ -223,8 +221,7 @@ function unmanagedService(name: string): Service {
 
 function describe(cluster: Cluster, { spec, name, created, events }: Service): ServiceDescription {
   const daemons = cluster.daemonsOf(name);
-  const missing = spec.service_type === "osd" ? [] : changes(spec, daemons, cluster).add;
-  const surplus = spec.service_type === "osd" ? [] : changes(spec, daemons, cluster).remove;
+  const { add, remove } = spec.service_type === "osd" ? { add: [], remove: [] } : changes(spec, daemons, cluster);
   const [first] = daemons;
   const refreshed =
     daemons
@@ -236,7 +233,7 @@ function describe(cluster: Cluster, { spec, name, created, events }: Service): S
   return {
     ...spec,
     status: {
-      size: daemons.length + missing.length - surplus.length,
+      size: daemons.length + add.length - remove.length,
       running: daemons.filter(isRunning).length,
       ...(created === "" ? {} : { created }),
       ...(refreshed === "" ? {} : { last_refresh: refreshed }),

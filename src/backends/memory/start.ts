@@ -5,6 +5,7 @@ import { daemonName, newDaemon, newOsd, setStatus } from "./daemon.ts";
 import { generatedHosts } from "./generate.ts";
 import type { MemoryOptions } from "./options.ts";
 import { makeOsd } from "./osds.ts";
+import { Unrest } from "./pace.ts";
 import { allSteps } from "./schedule.ts";
 import { serviceOf, serviceType } from "./service-types.ts";
 import { checkSpec, expand, putService } from "./services.ts";
@@ -101,8 +102,12 @@ function firstFreeOsd(cluster: Cluster): number {
 
 /** The state at the start is one that has come to rest. */
 function settle(cluster: Cluster): void {
-  for (let steps = allSteps(cluster); steps.length > 0; steps = allSteps(cluster)) {
+  const unrest = new Unrest();
+  for (let steps = allSteps(cluster); steps.length > 0; ) {
     for (const step of steps) step.run();
+    const left = allSteps(cluster);
+    unrest.check(steps.length, left);
+    steps = left;
   }
 }
 
