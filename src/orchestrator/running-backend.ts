@@ -100,7 +100,7 @@ export class RunningBackend {
 
 /** A promise of what a function gives, throws or promises. */
 async function call<T>(act: () => T | Promise<T>): Promise<T> {
-  return await act();
+  return act();
 }
 
 /** A backend's word about itself goes to every caller of `ceph orch status`: what is wrong with it is said instead. */

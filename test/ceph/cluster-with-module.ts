@@ -18,7 +18,16 @@ import { constants } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 
-import { type Cluster, type RadosCommand, type Release, type Result, type UpOptions, missing, until, upCluster } from "../../testbed/cluster.ts";
+import {
+  type Cluster,
+  missing,
+  type RadosCommand,
+  type Release,
+  type Result,
+  type UpOptions,
+  until,
+  upCluster,
+} from "../../testbed/cluster.ts";
 
 const root = join(import.meta.dirname, "../..");
 const node = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
@@ -95,7 +104,9 @@ export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule>
 /** The folder that a packaged installation gets, put into the cluster's mgr by the command that operators use. */
 export function installModule(cluster: Cluster): string {
   // The root of a release has no Node of its own, so a copy goes with the module.
-  return execFileSync(node, [orchbridge(), "install", "--mgr-dir", cluster.moduleDir, "--node", node], { encoding: "utf8" });
+  return execFileSync(node, [orchbridge(), "install", "--mgr-dir", cluster.moduleDir, "--node", node], {
+    encoding: "utf8",
+  });
 }
 
 let command: string | undefined;
@@ -168,12 +179,21 @@ export class ClusterWithModule {
   }
 
   /** Reads again until `holds` is true of the answer, for at most half a minute. */
-  async readUntil<T>(what: string, prefix: string, args: Omit<RadosCommand, "prefix">, holds: (answer: T) => boolean): Promise<T> {
+  async readUntil<T>(
+    what: string,
+    prefix: string,
+    args: Omit<RadosCommand, "prefix">,
+    holds: (answer: T) => boolean,
+  ): Promise<T> {
     let last: T | undefined;
-    return until<T>(() => `${what}; ${prefix} says ${JSON.stringify(last)}`, READY_MS, async () => {
-      last = await this.read<T>(prefix, args);
-      return holds(last) ? last : undefined;
-    });
+    return until<T>(
+      () => `${what}; ${prefix} says ${JSON.stringify(last)}`,
+      READY_MS,
+      async () => {
+        last = await this.read<T>(prefix, args);
+        return holds(last) ? last : undefined;
+      },
+    );
   }
 
   /** `ceph mgr module enable`, and waits until the mgr that starts itself anew is back. */
@@ -181,7 +201,10 @@ export class ClusterWithModule {
     const before = await this.cluster.mgrMap();
     const force = options.force === true ? ["--force"] : [];
     await this.ok(["mgr", "module", "enable", "orchbridge", ...force]);
-    await this.cluster.waitForMgr((map) => map.available && map.active_gid !== before.active_gid, "the mgr to be back after module enable");
+    await this.cluster.waitForMgr(
+      (map) => map.available && map.active_gid !== before.active_gid,
+      "the mgr to be back after module enable",
+    );
   }
 
   /** `ceph orchbridge activate`, and waits until `ceph orch` has the backend available. */
@@ -215,7 +238,10 @@ export class ClusterWithModule {
   /** The mgr's last words about the module. */
   #lastOfLog(): string {
     const lines = this.cluster.mgrLog().split("\n");
-    return lines.filter((line) => line.includes("orchbridge") && !line.includes("log_channel(")).slice(-15).join("\n");
+    return lines
+      .filter((line) => line.includes("orchbridge") && !line.includes("log_channel("))
+      .slice(-15)
+      .join("\n");
   }
 
   /**
@@ -229,7 +255,11 @@ export class ClusterWithModule {
     this.#memoryLimit += 1;
     await this.#set("memory_limit", String(this.#memoryLimit));
     const flag = `--max-old-space-size=${this.#memoryLimit} `;
-    await until("Node to start with the new options", READY_MS, () => this.#nodes().some(({ command }) => command.includes(flag)) || undefined);
+    await until(
+      "Node to start with the new options",
+      READY_MS,
+      () => this.#nodes().some(({ command }) => command.includes(flag)) || undefined,
+    );
     await this.waitUntilAvailable();
   }
 
@@ -244,7 +274,9 @@ export class ClusterWithModule {
   }
 
   #nodes(): { pid: number; command: string }[] {
-    return this.cluster.processes().filter(({ command }) => command.includes(" serve --fd ") && !command.includes("launcher.sh"));
+    return this.cluster
+      .processes()
+      .filter(({ command }) => command.includes(" serve --fd ") && !command.includes("launcher.sh"));
   }
 
   /** Takes the mgr that runs now as the one that has to stay; for tests that end one on purpose. */
@@ -278,5 +310,7 @@ function words(command: Command): readonly string[] {
 /** The entries of a mgr log that tell of an exception that passed through our code into Ceph's. */
 export function harmIn(log: string): string[] {
   const entries = log.split(/^(?=\d{4}-\d\d-\d\d[T ]\d\d:)/m);
-  return entries.filter((entry) => /Remote method threw|Traceback \(most recent call last\)/.test(entry) && entry.includes("orchbridge"));
+  return entries.filter(
+    (entry) => /Remote method threw|Traceback \(most recent call last\)/.test(entry) && entry.includes("orchbridge"),
+  );
 }

@@ -1,11 +1,9 @@
 /** The two stages of a write where Ceph has no completions any more: the answer means persistent, `ceph progress` shows the rest. */
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
-
-import { missing } from "../../testbed/cluster.ts";
+import { missing, until } from "../../testbed/cluster.ts";
 import { clusterWithModule } from "./cluster-with-module.ts";
 import { type Recorder, useRecorder } from "./own-backend.ts";
 import { eventEnds, eventRuns, runningEvents } from "./progress-events.ts";
-import { until } from "../../testbed/cluster.ts";
 
 describe.each(["pacific", "reef", "tentacle"] as const)("a write on %s", (release) => {
   const at = clusterWithModule({ release, name: "completions" });

@@ -23,18 +23,33 @@ describe("completions on nautilus", () => {
   });
 
   const heldByNode = (calls: number): Promise<unknown> =>
-    at().readUntil(`${calls} completions to be held by Node`, "orchbridge status", {}, (status) => held(status) === calls);
+    at().readUntil(
+      `${calls} completions to be held by Node`,
+      "orchbridge status",
+      {},
+      (status) => held(status) === calls,
+    );
 
   const lookUntil = (call: number, what: string, holds: (shown: Shown) => boolean): Promise<Shown> => {
     let last: Shown | undefined;
-    return until(() => `${what}; it shows ${JSON.stringify(last)}`, 10_000, async () => {
-      [last] = await probe.look([call]);
-      return last !== undefined && holds(last) ? last : undefined;
-    });
+    return until(
+      () => `${what}; it shows ${JSON.stringify(last)}`,
+      10_000,
+      async () => {
+        [last] = await probe.look([call]);
+        return last !== undefined && holds(last) ? last : undefined;
+      },
+    );
   };
 
   it("made without a wait reach no backend method, and one wait of all of them is one batch", async () => {
-    const calls = await probe.make(["add_host", "b1"], ["add_host", "b2"], ["get_hosts"], ["add_host", "b3"], ["get_hosts"]);
+    const calls = await probe.make(
+      ["add_host", "b1"],
+      ["add_host", "b2"],
+      ["get_hosts"],
+      ["add_host", "b3"],
+      ["get_hosts"],
+    );
     await heldByNode(5);
     expect(backend.entries()).toEqual([]);
     const shown = await probe.wait(calls);
@@ -48,22 +63,36 @@ describe("completions on nautilus", () => {
 
   it("of reads are complete after the wait, with their result", async () => {
     const [call = -1] = await probe.make(["get_hosts"]);
-    expect(await probe.look([call])).toMatchObject([{ is_read: true, is_complete: false, should_wait: true, result: null }]);
+    expect(await probe.look([call])).toMatchObject([
+      { is_read: true, is_complete: false, should_wait: true, result: null },
+    ]);
     expect(await probe.wait([call])).toMatchObject([{ is_complete: true, should_wait: false, is_errored: false }]);
   });
 
   it("of writes become persistent by the wait, and effective later, each seen on the completion", async () => {
     backend.hold("effects");
     const [call = -1] = await probe.make(["add_host", "w1"]);
-    expect(await probe.look([call])).toMatchObject([{ is_read: false, is_persistent: false, is_effective: false, should_wait: true }]);
+    expect(await probe.look([call])).toMatchObject([
+      { is_read: false, is_persistent: false, is_effective: false, should_wait: true },
+    ]);
 
     const [persistent] = await probe.wait([call]);
-    expect(persistent).toMatchObject({ is_persistent: true, is_effective: false, is_complete: false, should_wait: false });
+    expect(persistent).toMatchObject({
+      is_persistent: true,
+      is_effective: false,
+      is_complete: false,
+      should_wait: false,
+    });
     expect(backend.entries()).not.toContainEqual({ effective: "addHost", hostname: "w1" });
 
     backend.release("effects");
     const effective = await lookUntil(call, "the write to be effective", ({ is_effective }) => is_effective === true);
-    expect(effective).toMatchObject({ is_persistent: true, is_complete: true, is_errored: false, result: "Added host 'w1'" });
+    expect(effective).toMatchObject({
+      is_persistent: true,
+      is_complete: true,
+      is_errored: false,
+      result: "Added host 'w1'",
+    });
     expect(backend.entries()).toContainEqual({ effective: "addHost", hostname: "w1" });
   });
 
@@ -82,7 +111,13 @@ describe("completions on nautilus", () => {
   it("of writes that fail are errored with the backend's own words, and their event ends", async () => {
     const [call = -1] = await probe.make(["add_host", "refused"]);
     expect(await probe.wait([call])).toMatchObject([
-      { is_errored: true, is_persistent: false, should_wait: false, is_complete: true, exception: "OrchestratorError: host refused is refused" },
+      {
+        is_errored: true,
+        is_persistent: false,
+        should_wait: false,
+        is_complete: true,
+        exception: "OrchestratorError: host refused is refused",
+      },
     ]);
     await eventEnds(at(), "refused");
   });
@@ -99,7 +134,11 @@ describe("completions on nautilus", () => {
 
   it("fail one by one: one's error leaves the others of its batch alone", async () => {
     const calls = await probe.make(["add_host", "good"], ["add_host", "refused"], ["get_hosts"]);
-    expect(await probe.wait(calls)).toMatchObject([{ is_errored: false, is_persistent: true }, { is_errored: true }, { is_errored: false }]);
+    expect(await probe.wait(calls)).toMatchObject([
+      { is_errored: false, is_persistent: true },
+      { is_errored: true },
+      { is_errored: false },
+    ]);
   });
 
   it("that their caller drops without a wait are forgotten, and their events end", async () => {

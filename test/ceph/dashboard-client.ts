@@ -24,21 +24,25 @@ export class Dashboard {
     if (dashboard === null) throw new Error("the cluster has no dashboard");
     const { url, user: username, password } = dashboard;
     let last = "";
-    const token = await until(() => `a login; the dashboard says ${last}`, START_MS, async () => {
-      try {
-        const answer = await fetch(new URL("api/auth", url), {
-          method: "POST",
-          headers: { "content-type": "application/json", accept: accepted("1.0") },
-          body: JSON.stringify({ username, password }),
-        });
-        last = await answer.text();
-        const said = JSON.parse(last) as { token?: string };
-        return said.token;
-      } catch (error) {
-        last = String(error); // not listening yet
-        return undefined;
-      }
-    });
+    const token = await until(
+      () => `a login; the dashboard says ${last}`,
+      START_MS,
+      async () => {
+        try {
+          const answer = await fetch(new URL("api/auth", url), {
+            method: "POST",
+            headers: { "content-type": "application/json", accept: accepted("1.0") },
+            body: JSON.stringify({ username, password }),
+          });
+          last = await answer.text();
+          const said = JSON.parse(last) as { token?: string };
+          return said.token;
+        } catch (error) {
+          last = String(error); // not listening yet
+          return undefined;
+        }
+      },
+    );
     return new Dashboard(url, token);
   }
 

@@ -11,7 +11,14 @@ const OPTIONS = {
     { hostname: "h1", addr: "10.1.1.1", labels: ["_admin"] },
     { hostname: "h2", addr: "10.1.1.2" },
   ],
-  inventory: [{ name: "h1", devices: [{ path: "/dev/sdb", available: true, rejected_reasons: [], sys_api: { size: 4e12, rotational: "1" }, lvs: [] }] }],
+  inventory: [
+    {
+      name: "h1",
+      devices: [
+        { path: "/dev/sdb", available: true, rejected_reasons: [], sys_api: { size: 4e12, rotational: "1" }, lvs: [] },
+      ],
+    },
+  ],
   services: [{ service_type: "mds", service_id: "a", placement: { count: 2 } }],
 };
 
@@ -36,7 +43,15 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
     expect(status).toBe(200);
     expect(body).toMatchObject({ available: true });
     const { features } = body as { features: Record<string, { available: boolean }> };
-    for (const name of ["get_hosts", "add_host", "describe_service", "apply", "list_daemons", "get_inventory", "remove_osds"]) {
+    for (const name of [
+      "get_hosts",
+      "add_host",
+      "describe_service",
+      "apply",
+      "list_daemons",
+      "get_inventory",
+      "remove_osds",
+    ]) {
       expect(features, name).toMatchObject({ [name]: { available: true } });
     }
   });
@@ -54,7 +69,10 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
 
   it("lists services and the daemons of one", async () => {
     const services = await dashboard.get("api/service", versions.services);
-    expect(services).toMatchObject({ status: 200, body: [{ service_name: "mds.a", service_type: "mds", status: { size: 2, running: 2 } }] });
+    expect(services).toMatchObject({
+      status: 200,
+      body: [{ service_name: "mds.a", service_type: "mds", status: { size: 2, running: 2 } }],
+    });
     const one = await dashboard.get("api/service/mds.a");
     expect(one).toMatchObject({ status: 200, body: { service_name: "mds.a" } });
     const daemons = await dashboard.get("api/service/mds.a/daemons");
@@ -65,7 +83,10 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
     const daemons = await dashboard.get("api/host/h1/daemons");
     expect(daemons).toMatchObject({ status: 200, body: [{ daemon_type: "mds", hostname: "h1" }] });
     const inventory = await dashboard.get("api/host/h1/inventory");
-    expect(inventory).toMatchObject({ status: 200, body: { name: "h1", devices: [{ path: "/dev/sdb", available: true }] } });
+    expect(inventory).toMatchObject({
+      status: 200,
+      body: { name: "h1", devices: [{ path: "/dev/sdb", available: true }] },
+    });
     const all = await dashboard.get("ui-api/host/inventory");
     expect(all).toMatchObject({ status: 200, body: expect.arrayContaining([expect.objectContaining({ name: "h1" })]) });
   });
@@ -84,7 +105,11 @@ describe.each(["pacific", "reef", "tentacle"] as const)("the dashboard on %s", (
     const { body } = await dashboard.get("ui-api/orchestrator/status");
     const { features } = body as { features: Record<string, { available: boolean }> };
     expect(features).toMatchObject({ get_hosts: { available: true }, list_daemons: { available: true } });
-    expect(features).toMatchObject({ get_inventory: { available: false }, describe_service: { available: false }, apply: { available: false } });
+    expect(features).toMatchObject({
+      get_inventory: { available: false },
+      describe_service: { available: false },
+      apply: { available: false },
+    });
     expect((await dashboard.get("api/service", versions.services)).status).toBe(503);
     expect((await dashboard.get("api/host/h1/inventory")).status).toBe(503);
     expect((await dashboard.get("api/host/h1/daemons")).status).toBe(200);
@@ -103,7 +128,10 @@ describe("the dashboard on nautilus", () => {
 
   it("asks the orchestrator for iSCSI gateways, and takes none for none", async () => {
     const { status, body } = await dashboard.get("ui-api/iscsi/status");
-    expect({ status, body }).toMatchObject({ status: 200, body: { available: false, message: expect.stringContaining("no gateways") } });
+    expect({ status, body }).toMatchObject({
+      status: 200,
+      body: { available: false, message: expect.stringContaining("no gateways") },
+    });
     expect(await at().read("orchbridge status")).toMatchObject({ calls: { failed: 0 } });
   });
 

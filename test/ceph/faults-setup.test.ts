@@ -112,7 +112,9 @@ describe.each(RELEASE_NAMES)("a bridge on %s with", (release) => {
     renameSync(copy, `${copy}.away`);
     try {
       for (const pid of at().nodePids()) process.kill(pid, "SIGKILL");
-      expect(await unavailable(at(), /Node is not installed/)).toContain("install Node 22.18 or later, or name one: ceph config set mgr mgr/orchbridge/node_path PATH");
+      expect(await unavailable(at(), /Node is not installed/)).toContain(
+        "install Node 22.18 or later, or name one: ceph config set mgr mgr/orchbridge/node_path PATH",
+      );
       await healthUntil(at(), "ORCHBRIDGE_DOWN", true);
     } finally {
       renameSync(`${copy}.away`, copy);
@@ -140,11 +142,11 @@ describe.each(RELEASE_NAMES)("a bridge on %s with", (release) => {
   });
 
   it("wrong options after right ones keeps the working configuration, and says so", async () => {
+    const list = release === "nautilus" ? "orchestrator host ls" : "orch host ls";
     await setOption(at(), "backend_options", JSON.stringify({ hosts: [{ hostname: "kept" }] }));
-    await at().waitUntilAvailable();
+    await at().readUntil("the host of the options", list, {}, (hosts) => JSON.stringify(hosts).includes("kept"));
     await setOption(at(), "backend_options", JSON.stringify({ hosts: 7 }));
     expect(await unavailable(at(), "the former configuration stays in use")).toContain("backend_options.hosts: ");
-    const list = release === "nautilus" ? "orchestrator host ls" : "orch host ls";
     expect(await at().ok(list)).toContain("kept");
   });
 
@@ -158,10 +160,14 @@ function said(text: string, what: string | RegExp): boolean {
 /** What `ceph orch status` says, once it says that the backend is not available and why. */
 function unavailable(at: ClusterWithModule, because: string | RegExp): Promise<string> {
   let last = "";
-  return until(() => `the backend to be unavailable; the mgr says ${last}`, CLI_MS, async () => {
-    last = await at.status();
-    return /^Available: (No|False)/m.test(last) && said(last, because) ? last : undefined;
-  });
+  return until(
+    () => `the backend to be unavailable; the mgr says ${last}`,
+    CLI_MS,
+    async () => {
+      last = await at.status();
+      return /^Available: (No|False)/m.test(last) && said(last, because) ? last : undefined;
+    },
+  );
 }
 
 /** Waits until the check is there, or not; gives its detail. */

@@ -20,7 +20,11 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
 
   it("that throws gives one line with a log id, under which the mgr log has the stack", async () => {
     await misbehave({ getHosts: "throw" });
-    await at().refused(list, errnoOf("EIO"), "memory.getHosts failed unexpectedly: TypeError: a fault of getHosts, as configured (log id ");
+    await at().refused(
+      list,
+      errnoOf("EIO"),
+      "memory.getHosts failed unexpectedly: TypeError: a fault of getHosts, as configured (log id ",
+    );
     const { stderr } = await at().ceph(list);
     const [, id = "none"] = /log id ([0-9a-f]{8}) in the mgr log/.exec(stderr) ?? [];
     await until(`the stack of ${id} in the mgr log`, 5_000, () => stackOf(at().cluster.mgrLog(), id) || undefined);
@@ -30,7 +34,11 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
   it("that throws in a write is as clear", async () => {
     await misbehave({ addHost: "throw" });
     const add = classic ? "orchestrator host add h2" : "orch host add h2 10.1.1.2";
-    await at().refused(add, errnoOf("EIO"), /memory\.addHost failed unexpectedly: TypeError: .*\(log id [0-9a-f]{8} in the mgr log\)/);
+    await at().refused(
+      add,
+      errnoOf("EIO"),
+      /memory\.addHost failed unexpectedly: TypeError: .*\(log id [0-9a-f]{8} in the mgr log\)/,
+    );
     at().expectNoHarm();
   });
 
@@ -51,7 +59,8 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
       .mgr({ prefix: list })
       .finally(() => (hanging = false));
     // Nautilus answers no command at all meanwhile, so there nobody can ask.
-    if (!classic) await at().readUntil("the call to run", "orchbridge status", {}, (status) => runningCalls(status) === 1);
+    if (!classic)
+      await at().readUntil("the call to run", "orchbridge status", {}, (status) => runningCalls(status) === 1);
     for (const prefix of ["balancer status", "progress json", "orchbridge status"]) {
       await at().read(prefix);
       if (!classic) expect(hanging, `${prefix} was answered only after the hanging call`).toBe(true);
@@ -64,7 +73,14 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
     await misbehave({ getHosts: "exit" });
     const before = at().nodePids();
     await at().refused(list, errnoOf("EAGAIN"), /the Node process exited with code 3; its last log line: .+/);
-    await until("another Node process", 5_000, () => at().nodePids().some((pid) => !before.includes(pid)) || undefined);
+    await until(
+      "another Node process",
+      5_000,
+      () =>
+        at()
+          .nodePids()
+          .some((pid) => !before.includes(pid)) || undefined,
+    );
     await at().waitUntilAvailable();
     at().expectNoHarm();
   });
@@ -74,7 +90,14 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
     await misbehave({ getHosts: "block" });
     const before = at().nodePids();
     await at().refused(list, errnoOf("ETIMEDOUT"), /^Error \w+: timed out after 2 s in /);
-    await until("the watchdog to end the process", WATCHDOG_MS, () => !at().nodePids().some((pid) => before.includes(pid)) || undefined);
+    await until(
+      "the watchdog to end the process",
+      WATCHDOG_MS,
+      () =>
+        !at()
+          .nodePids()
+          .some((pid) => before.includes(pid)) || undefined,
+    );
     await at().waitUntilAvailable();
     const status = await at().ok("orchbridge status");
     expect(status).toMatch(/the Node process was ended: its event loop was blocked, it said nothing for \d+ s/);
@@ -93,8 +116,14 @@ describe.each(RELEASE_NAMES)("a backend on %s", (release) => {
     if (classic) await at().ok("config set mgr debug_mgr 4/5");
     await misbehave({ getHosts: "print" });
     expect(await at().ok(list)).toContain("h1");
-    const lines = ["by console.log", "by process.stdout", "by descriptor 1"].map((how) => `stray line of getHosts ${how}`);
-    await until("the lines in the mgr log", 5_000, () => lines.every((line) => at().cluster.mgrLog().includes(line)) || undefined);
+    const lines = ["by console.log", "by process.stdout", "by descriptor 1"].map(
+      (how) => `stray line of getHosts ${how}`,
+    );
+    await until(
+      "the lines in the mgr log",
+      5_000,
+      () => lines.every((line) => at().cluster.mgrLog().includes(line)) || undefined,
+    );
     at().expectNoHarm();
   });
 

@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { missing, RELEASE_NAMES, type Release } from "../../testbed/cluster.ts";
-import { clusterWithModule, type ClusterWithModule } from "./cluster-with-module.ts";
+import { type ClusterWithModule, clusterWithModule } from "./cluster-with-module.ts";
 import { useBackend } from "./own-backend.ts";
 
 /** Commands whose method the backend left out, and the method's name in `features`. */
@@ -47,7 +47,10 @@ describe.each(RELEASE_NAMES)("a backend of three methods on %s", (release) => {
   });
 
   it("does what it can", async () => {
-    const [list, add] = release === "nautilus" ? ["orchestrator host ls", "orchestrator host add h2"] : ["orch host ls", "orch host add h2 10.1.1.2"];
+    const [list, add] =
+      release === "nautilus"
+        ? ["orchestrator host ls", "orchestrator host add h2"]
+        : ["orch host ls", "orch host add h2 10.1.1.2"];
     expect(await at().ok(add)).toContain("Added host 'h2'");
     expect(await at().ok(list)).toMatch(/h1[^]*h2/);
     if (release !== "nautilus") expect(await at().ok("orch ps")).toContain("mon.h1");
@@ -100,7 +103,9 @@ function prefixOf(command: string): string {
 async function startPrometheus(at: ClusterWithModule): Promise<URL> {
   const options = { server_addr: "127.0.0.1", server_port: String(20_000 + (process.pid % 10_000)), cache: "false" };
   for (const [name, value] of Object.entries(options)) {
-    await at.cluster.rados().mon({ prefix: "config set", who: "mgr", name: `mgr/prometheus/${name}`, value, force: true });
+    await at.cluster
+      .rados()
+      .mon({ prefix: "config set", who: "mgr", name: `mgr/prometheus/${name}`, value, force: true });
   }
   await at.cluster.enableModule("prometheus");
   const { services } = await at.cluster.waitForMgr((map) => "prometheus" in map.services, "prometheus to serve");

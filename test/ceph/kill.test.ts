@@ -1,11 +1,11 @@
 /** Sudden deaths: of Node during calls, and of the mgr. */
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { missing, RELEASE_NAMES, until } from "../../testbed/cluster.ts";
 import { type ClusterWithModule, clusterWithModule } from "./cluster-with-module.ts";
-import { Probe } from "./probe-module.ts";
 import { type Recorder, setOption, useRecorder } from "./own-backend.ts";
+import { Probe } from "./probe-module.ts";
 
 const KILLS = 20;
 const CALLS_AT_ONCE = 3;
@@ -28,7 +28,12 @@ describe.each(RELEASE_NAMES)("kill -9 on %s", (release) => {
     backend.forget();
     backend.hold("reads");
     const calls = probe.burst("get_hosts", CALLS_AT_ONCE);
-    await until("the calls to reach the backend", 10_000, () => backend.runs("getHosts") === CALLS_AT_ONCE || undefined, 5);
+    await until(
+      "the calls to reach the backend",
+      10_000,
+      () => backend.runs("getHosts") === CALLS_AT_ONCE || undefined,
+      5,
+    );
     const killed = performance.now();
     for (const pid of at().nodePids()) process.kill(pid, "SIGKILL");
     const outcomes = await calls;
@@ -38,7 +43,8 @@ describe.each(RELEASE_NAMES)("kill -9 on %s", (release) => {
 
   const expectClearErrors = ({ outcomes, afterMs }: { outcomes: string[]; afterMs: number }): void => {
     expect(outcomes).toHaveLength(CALLS_AT_ONCE);
-    for (const outcome of outcomes) expect(outcome).toMatch(/^OrchestratorError: the Node process was killed by SIGKILL[^\n]*$/);
+    for (const outcome of outcomes)
+      expect(outcome).toMatch(/^OrchestratorError: the Node process was killed by SIGKILL[^\n]*$/);
     expect(afterMs).toBeLessThan(1000);
   };
 
@@ -93,7 +99,11 @@ async function killMgrAndExpectNodeGone(at: ClusterWithModule): Promise<void> {
   expect(at.nodePids()).toHaveLength(1);
   await at.cluster.killMgr("SIGKILL");
   await until("Node to be gone", 2_000, () => at.nodePids().length === 0 || undefined);
-  await until("the launcher to be gone", 2_000, () => at.cluster.processes().every(({ command }) => !command.includes("launcher")) || undefined);
+  await until(
+    "the launcher to be gone",
+    2_000,
+    () => at.cluster.processes().every(({ command }) => !command.includes("launcher")) || undefined,
+  );
 }
 
 async function failMgr(at: ClusterWithModule): Promise<void> {
@@ -116,7 +126,11 @@ function processesOf(at: ClusterWithModule): Processes {
     .filter((name) => /^\d+$/.test(name))
     .map((pid) => statOf(pid))
     .filter((stat) => stat?.[1] === String(mgr));
-  return { children: children.length, zombies: children.filter((stat) => stat?.[0] === "Z").length, alive: at.cluster.processes().length };
+  return {
+    children: children.length,
+    zombies: children.filter((stat) => stat?.[0] === "Z").length,
+    alive: at.cluster.processes().length,
+  };
 }
 
 function same(now: Processes, before: Processes): boolean {

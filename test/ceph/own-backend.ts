@@ -9,7 +9,9 @@ const fixtures = join(import.meta.dirname, "../fixtures/backends");
 
 /** Sets an option of the module. */
 export async function setOption(at: ClusterWithModule, name: string, value: string): Promise<void> {
-  const answer = await at.cluster.rados().mon({ prefix: "config set", who: "mgr", name: `mgr/orchbridge/${name}`, value });
+  const answer = await at.cluster
+    .rados()
+    .mon({ prefix: "config set", who: "mgr", name: `mgr/orchbridge/${name}`, value });
   expect(answer, `${name} = ${value}`).toMatchObject({ ret: 0 });
 }
 

@@ -62,7 +62,9 @@ export class Probe {
   }
 
   async #ask(request: object): Promise<unknown> {
-    const { ret, out, err } = await this.#at.cluster.rados().mgr({ prefix: "orchbridge_probe", request: JSON.stringify(request) });
+    const { ret, out, err } = await this.#at.cluster
+      .rados()
+      .mgr({ prefix: "orchbridge_probe", request: JSON.stringify(request) });
     expect({ ret, err }, JSON.stringify(request)).toMatchObject({ ret: 0 });
     return JSON.parse(out);
   }

@@ -31,9 +31,13 @@ export function eventRuns(at: ClusterWithModule, text: string): Promise<Progress
 /** Waits until no such event runs any more and one is among the completed. */
 export function eventEnds(at: ClusterWithModule, text: string): Promise<ProgressEvent> {
   let last: Known | undefined;
-  return until(() => `the end of the event ${text}; there is ${JSON.stringify(last)}`, 10_000, async () => {
-    last = await known(at);
-    if (last.events.some(({ message }) => message.includes(text))) return undefined;
-    return last.completed.find(({ message }) => message.includes(text));
-  });
+  return until(
+    () => `the end of the event ${text}; there is ${JSON.stringify(last)}`,
+    10_000,
+    async () => {
+      last = await known(at);
+      if (last.events.some(({ message }) => message.includes(text))) return undefined;
+      return last.completed.find(({ message }) => message.includes(text));
+    },
+  );
 }

@@ -1,8 +1,8 @@
 /** `ceph orch apply` of every service type, from the command line, from files, and as a dry run. */
 import { describe, expect, it } from "vitest";
 
-import { type ServiceType, commandOf, everyType, madeByFile, serviceTypes } from "./service-types.ts";
-import { type At, type ModernRelease, START, beginningWith } from "./start.ts";
+import { commandOf, everyType, madeByFile, type ServiceType, serviceTypes } from "./service-types.ts";
+import { type At, beginningWith, type ModernRelease, START } from "./start.ts";
 
 interface SpecRow {
   readonly service_name: string;
@@ -11,7 +11,11 @@ interface SpecRow {
 
 const scheduled = (names: readonly string[]): string[] => names.map((name) => `Scheduled ${name} update...`);
 /** Ceph joins the answers of a file's specs by newlines. */
-const lines = (text: string): string[] => text.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+const lines = (text: string): string[] =>
+  text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
 
 export function applyCommands(at: At, release: ModernRelease): void {
   const specs = (): Promise<SpecRow[]> => at().json("orch ls --export");
@@ -101,7 +105,10 @@ export function applyCommands(at: At, release: ModernRelease): void {
   });
 
   describe("apply as a dry run", () => {
-    beginningWith(at, release, { ...START, services: [{ service_type: "mds", service_id: "fs1", placement: { hosts: ["h1"] } }] });
+    beginningWith(at, release, {
+      ...START,
+      services: [{ service_type: "mds", service_id: "fs1", placement: { hosts: ["h1"] } }],
+    });
 
     it("of one service says which daemons come and go, as a table and in JSON, and changes nothing", async () => {
       const before = await state();

@@ -1,7 +1,7 @@
 /** `ceph orchbridge …`, `ceph orch status`, `pause`, `resume` and `cancel`, and a mgr that has just started. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 const SERVICES = [{ service_type: "crash" }, { service_type: "mds", service_id: "fs1", placement: { hosts: ["h1"] } }];
 
@@ -17,10 +17,16 @@ export function controlCommands(at: At, release: ModernRelease): void {
 
     it("says how it is, plain and in JSON", async () => {
       const text = await at().ok("orchbridge status");
-      expect(text).toMatch(/^orchbridge \d+\.\d+\.\d+, schemas [0-9a-f]{16}\nBackend: memory\nAvailable: Yes\nNode: \d+\.\d+\.\d+, pid \d+, /);
+      expect(text).toMatch(
+        /^orchbridge \d+\.\d+\.\d+, schemas [0-9a-f]{16}\nBackend: memory\nAvailable: Yes\nNode: \d+\.\d+\.\d+, pid \d+, /,
+      );
       const status = await at().json("orchbridge status");
       const [pid] = at().nodePids();
-      expect(status).toMatchObject({ release, backend: { name: "memory", available: true }, node: { running: true, pid } });
+      expect(status).toMatchObject({
+        release,
+        backend: { name: "memory", available: true },
+        node: { running: true, pid },
+      });
     });
 
     it("stops being the orchestrator and becomes it again", async () => {
@@ -30,7 +36,9 @@ export function controlCommands(at: At, release: ModernRelease): void {
         expect(await at().ok("orchbridge deactivate")).toContain("nothing was changed");
       } finally {
         const said = await at().activate();
-        expect(said).toMatch(/^orchbridge is the orchestrator now\nDone: config set mgr mgr\/orchestrator\/orchestrator orchbridge --force /);
+        expect(said).toMatch(
+          /^orchbridge is the orchestrator now\nDone: config set mgr mgr\/orchestrator\/orchestrator orchbridge --force /,
+        );
       }
       expect(await at().ok("orchbridge activate")).toBe("orchbridge is the orchestrator already; nothing was changed");
       expect(await at().ok("orch host ls")).toContain("3 hosts in cluster");
@@ -44,7 +52,12 @@ export function controlCommands(at: At, release: ModernRelease): void {
       expect(await at().json("orch ps --daemon_type=rbd-mirror")).toEqual([]);
       await at().ok(has(release, "tentacle") ? "orch unpause" : "orch resume");
       await at().waitForStatus(/^Paused: No$/m);
-      await at().readUntil("rbd-mirror to run", "orch ps", { daemon_type: "rbd-mirror" }, (rows: unknown[]) => rows.length === 1);
+      await at().readUntil(
+        "rbd-mirror to run",
+        "orch ps",
+        { daemon_type: "rbd-mirror" },
+        (rows: unknown[]) => rows.length === 1,
+      );
     });
 
     it("drops what waits in the background when it is told to cancel", async () => {

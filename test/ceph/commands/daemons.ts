@@ -1,7 +1,7 @@
 /** `ceph orch daemon …` and `ceph orch update service`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface DaemonRow {
   readonly daemon_name: string;
@@ -11,14 +11,14 @@ interface DaemonRow {
   readonly container_image_name: string;
 }
 
-const SERVICES = [
-  { service_type: "crash" },
-  { service_type: "node-exporter", placement: { hosts: ["h1", "h2"] } },
-];
+const SERVICES = [{ service_type: "crash" }, { service_type: "node-exporter", placement: { hosts: ["h1", "h2"] } }];
 
 /** The words after `orch daemon add`, and the service of the daemon that comes of it on h3. */
 function additions(release: ModernRelease): { words: string; service: string }[] {
-  const nvmeof = release === "reef" ? { words: "nvmeof pool1 h3", service: "nvmeof.nvmeof" } : { words: "nvmeof pool1 g1 h3", service: "nvmeof.pool1.g1" };
+  const nvmeof =
+    release === "reef"
+      ? { words: "nvmeof pool1 h3", service: "nvmeof.nvmeof" }
+      : { words: "nvmeof pool1 g1 h3", service: "nvmeof.pool1.g1" };
   return [
     { words: "mgr h3", service: "mgr" },
     { words: "prometheus h3", service: "prometheus" },
@@ -35,7 +35,11 @@ export function daemonCommands(at: At, release: ModernRelease): void {
     const rows = await at().read<DaemonRow[]>("orch ps");
     return rows.find(({ daemon_name: candidate }) => candidate === name);
   };
-  const daemonUntil = (name: string, what: string, holds: (row: DaemonRow | undefined) => boolean): Promise<DaemonRow[]> =>
+  const daemonUntil = (
+    name: string,
+    what: string,
+    holds: (row: DaemonRow | undefined) => boolean,
+  ): Promise<DaemonRow[]> =>
     at().readUntil(`${name} to ${what}`, "orch ps", {}, (rows: DaemonRow[]) =>
       holds(rows.find(({ daemon_name: candidate }) => candidate === name)),
     );

@@ -4,7 +4,7 @@ import { hostname as machine } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { until } from "../../../testbed/cluster.ts";
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface DeviceRow {
   readonly path: string;
@@ -19,7 +19,12 @@ interface HostRow {
   readonly devices: readonly DeviceRow[];
 }
 
-const DISK = { path: "/dev/sdb", human_readable_type: "hdd", available: true, device_id: expect.stringMatching(/^ST4000NM0033_/) };
+const DISK = {
+  path: "/dev/sdb",
+  human_readable_type: "hdd",
+  available: true,
+  device_id: expect.stringMatching(/^ST4000NM0033_/),
+};
 
 export function deviceCommands(at: At, release: ModernRelease): void {
   describe("devices", () => {
@@ -89,12 +94,16 @@ export function deviceCommands(at: At, release: ModernRelease): void {
           const [row] = await at().read<HostRow[]>("orch device ls", { hostname: [machine()] });
           return row?.devices[0]?.lsm_data.ledSupport;
         };
-        expect(await at().ok("device light on ST4000NM0033_LAMP")).toContain(`Set ident light for ${machine()}:/dev/sdb on`);
+        expect(await at().ok("device light on ST4000NM0033_LAMP")).toContain(
+          `Set ident light for ${machine()}:/dev/sdb on`,
+        );
         expect(await light()).toMatchObject({ IDENTstatus: "On", FAILstatus: "Off" });
         expect(JSON.parse(await at().ok("device ls-lights"))).toEqual({ fault: [], ident: ["ST4000NM0033_LAMP"] });
         await at().ok("device light on ST4000NM0033_LAMP fault");
         expect(await light()).toMatchObject({ IDENTstatus: "On", FAILstatus: "On" });
-        expect(await at().ok("device light off ST4000NM0033_LAMP")).toContain(`Set ident light for ${machine()}:/dev/sdb off`);
+        expect(await at().ok("device light off ST4000NM0033_LAMP")).toContain(
+          `Set ident light for ${machine()}:/dev/sdb off`,
+        );
         await at().ok("device light off ST4000NM0033_LAMP fault");
         expect(await light()).toMatchObject({ IDENTstatus: "Off", FAILstatus: "Off" });
       });

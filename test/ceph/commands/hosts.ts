@@ -1,7 +1,7 @@
 /** `ceph orch host …`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface HostRow {
   readonly hostname: string;
@@ -18,15 +18,23 @@ interface DaemonRow {
 
 export function hostCommands(at: At, release: ModernRelease): void {
   const hosts = async (): Promise<HostRow[]> => at().read("orch host ls");
-  const host = async (name: string): Promise<HostRow | undefined> => (await hosts()).find(({ hostname }) => hostname === name);
+  const host = async (name: string): Promise<HostRow | undefined> =>
+    (await hosts()).find(({ hostname }) => hostname === name);
   const daemonsOn = (hostname: string): Promise<DaemonRow[]> => at().read("orch ps", { hostname });
 
   describe("hosts", () => {
-    beginningWith(at, release, { ...START, services: [{ service_type: "crash" }, { service_type: "mds", service_id: "fs1" }] });
+    beginningWith(at, release, {
+      ...START,
+      services: [{ service_type: "crash" }, { service_type: "mds", service_id: "fs1" }],
+    });
 
     it("are added with address and labels, and listed in JSON as they were given", async () => {
-      expect(await at().ok("orch host add h4 10.1.1.4 rack1 --labels=ssd")).toBe("Added host 'h4' with addr '10.1.1.4'");
-      expect(await at().ok("orch host add h5 10.1.1.5 --labels=rack1,big")).toBe("Added host 'h5' with addr '10.1.1.5'");
+      expect(await at().ok("orch host add h4 10.1.1.4 rack1 --labels=ssd")).toBe(
+        "Added host 'h4' with addr '10.1.1.4'",
+      );
+      expect(await at().ok("orch host add h5 10.1.1.5 --labels=rack1,big")).toBe(
+        "Added host 'h5' with addr '10.1.1.5'",
+      );
       const rows = await at().json<HostRow[]>("orch host ls");
       expect(rows.map(({ hostname }) => hostname)).toEqual(["h1", "h2", "h3", "h4", "h5"]);
       expect(rows[0]).toEqual({ hostname: "h1", addr: "10.1.1.1", labels: ["_admin"], status: "" });
@@ -100,7 +108,8 @@ export function hostCommands(at: At, release: ModernRelease): void {
     it("enter maintenance, in which their daemons are stopped, and leave it", async () => {
       expect(await at().ok("orch host maintenance enter h2 --force")).toContain("h2 moved to maintenance mode");
       expect(await host("h2")).toMatchObject({ status: "maintenance" });
-      const all = (status: string) => (rows: DaemonRow[]) => rows.length > 0 && rows.every(({ status_desc }) => status_desc === status);
+      const all = (status: string) => (rows: DaemonRow[]) =>
+        rows.length > 0 && rows.every(({ status_desc }) => status_desc === status);
       await at().readUntil("the daemons of h2 to stop", "orch ps", { hostname: "h2" }, all("stopped"));
       expect(await at().ok("orch host maintenance exit h2")).toContain("h2 has exited maintenance mode");
       expect(await host("h2")).toMatchObject({ status: "" });

@@ -1,7 +1,7 @@
 /** `ceph orch apply osd`, `ceph orch daemon add osd` and `ceph orch osd …`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface DaemonRow {
   readonly daemon_id: string;
@@ -46,7 +46,8 @@ export function osdCommands(at: At, release: ModernRelease): void {
     const [row] = await at().read<{ devices: DeviceRow[] }[]>("orch device ls", { hostname: [host] });
     return row?.devices ?? [];
   };
-  const free = async (host: string): Promise<string[]> => (await devices(host)).filter(({ available }) => available).map(({ path }) => path);
+  const free = async (host: string): Promise<string[]> =>
+    (await devices(host)).filter(({ available }) => available).map(({ path }) => path);
 
   describe("OSDs", () => {
     beginningWith(at, release, START);
@@ -55,11 +56,17 @@ export function osdCommands(at: At, release: ModernRelease): void {
       expect(await at().ok("orch daemon add osd h1:/dev/sdb")).toBe("Created osd(s) 0 on host 'h1'");
       await osdsUntil("osd.0 to run", ([osd]) => osd?.status_desc === "running");
       expect(await osds()).toMatchObject([{ daemon_name: "osd.0", daemon_id: "0", hostname: "h1" }]);
-      expect((await devices("h1"))[0]).toMatchObject({ path: "/dev/sdb", available: false, rejected_reasons: ["LVM detected", "locked"] });
+      expect((await devices("h1"))[0]).toMatchObject({
+        path: "/dev/sdb",
+        available: false,
+        rejected_reasons: ["LVM detected", "locked"],
+      });
     });
 
     it("are made with a device for the database", async () => {
-      expect(await at().ok("orch daemon add osd h1:data_devices=/dev/sdc,db_devices=/dev/sde")).toBe("Created osd(s) 1 on host 'h1'");
+      expect(await at().ok("orch daemon add osd h1:data_devices=/dev/sdc,db_devices=/dev/sde")).toBe(
+        "Created osd(s) 1 on host 'h1'",
+      );
       expect(await free("h1")).toEqual(["/dev/sdd"]);
     });
 
@@ -92,7 +99,10 @@ export function osdCommands(at: At, release: ModernRelease): void {
 
     it("are made by drive groups, of the devices that match", async () => {
       const said = await at().ok("orch apply osd", { input: GROUPS });
-      expect(said.split("\n").map((line) => line.trim())).toEqual(["Scheduled osd.fast update...", "Scheduled osd.slow update..."]);
+      expect(said.split("\n").map((line) => line.trim())).toEqual([
+        "Scheduled osd.fast update...",
+        "Scheduled osd.slow update...",
+      ]);
       const rows = await osdsUntil("the OSDs of both groups", ({ length }) => length === 5);
       const placed = rows.map(({ hostname, service_name: service }) => `${service} on ${hostname}`).sort();
       expect(placed).toEqual(["osd on h1", "osd on h1", "osd.fast on h2", "osd.slow on h3", "osd.slow on h3"]);
@@ -105,7 +115,9 @@ export function osdCommands(at: At, release: ModernRelease): void {
       const table = await at().ok("orch apply osd --all-available-devices --dry-run");
       expect(table).toMatch(/\|osd +\|all-available-devices +\|h1 +\|\/dev\/sdd /);
       expect(await osds()).toHaveLength(5);
-      expect(await at().ok("orch apply osd --all-available-devices")).toBe("Scheduled osd.all-available-devices update...");
+      expect(await at().ok("orch apply osd --all-available-devices")).toBe(
+        "Scheduled osd.all-available-devices update...",
+      );
       await osdsUntil("all devices to be in use", ({ length }) => length === 10);
       expect(await Promise.all(["h1", "h2", "h3"].map(free))).toEqual([[], [], []]);
     });
@@ -160,13 +172,21 @@ export function osdCommands(at: At, release: ModernRelease): void {
     it.runIf(has(release, "tentacle"))("are given to another drive group", async () => {
       const [osd] = await osds();
       await at().ok(`orch osd set-spec-affinity osd.fast ${osd?.daemon_id}`);
-      expect((await osds()).find(({ daemon_id: id }) => id === osd?.daemon_id)).toMatchObject({ service_name: "osd.fast", osdspec_affinity: "fast" });
+      expect((await osds()).find(({ daemon_id: id }) => id === osd?.daemon_id)).toMatchObject({
+        service_name: "osd.fast",
+        osdspec_affinity: "fast",
+      });
     });
 
     it.runIf(has(release, "tentacle"))("go with their device when it is replaced", async () => {
       await at().refused("orch device replace h3 /dev/sdb", "EINVAL", "--yes-i-really-mean-it");
-      expect(await at().ok("orch device replace h3 /dev/sdb --yes_i_really_mean_it")).toMatch(/^Scheduled to destroy osds: \d+ and mark \/dev\/sdb/);
-      await osdsUntil("its OSD to go", (rows) => rows.filter(({ service_name: service }) => service === "osd.slow").length === 1);
+      expect(await at().ok("orch device replace h3 /dev/sdb --yes_i_really_mean_it")).toMatch(
+        /^Scheduled to destroy osds: \d+ and mark \/dev\/sdb/,
+      );
+      await osdsUntil(
+        "its OSD to go",
+        (rows) => rows.filter(({ service_name: service }) => service === "osd.slow").length === 1,
+      );
       expect((await devices("h3"))[0]).toMatchObject({ path: "/dev/sdb", being_replaced: true });
       expect(await at().ok("orch device replace h3 /dev/sdb --clear")).toContain("no longer");
     });

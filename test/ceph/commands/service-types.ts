@@ -1,5 +1,5 @@
 /** Every service type of Pacific and later: how each is applied, and what Ceph says back. */
-import { type ModernRelease, has } from "./start.ts";
+import { has, type ModernRelease } from "./start.ts";
 
 export interface ServiceType {
   readonly type: string;
@@ -27,7 +27,15 @@ const ON_H1 = "placement:\n  hosts:\n  - h1\n";
 
 /** A type that `ceph orch apply TYPE` knows by its name alone. */
 function plain(type: string, since: ModernRelease = "pacific", extra: Partial<ServiceType> = {}): ServiceType {
-  return { type, since, command: `${type} h1`, shows: { service_type: type, ...H1 }, yaml: ON_H1, fileShows: H1, ...extra };
+  return {
+    type,
+    since,
+    command: `${type} h1`,
+    shows: { service_type: type, ...H1 },
+    yaml: ON_H1,
+    fileShows: H1,
+    ...extra,
+  };
 }
 
 function fromFile(type: string, since: ModernRelease, yaml: string, fileShows: object): ServiceType {
@@ -47,16 +55,25 @@ const TYPES: readonly ServiceType[] = [
   plain("cephfs-mirror"),
   plain("crash", "pacific", { command: "crash *", shows: { placement: { host_pattern: "*" } } }),
   plain("alertmanager", "pacific", { yaml: `${ON_H1}spec:\n  port: 9193\n`, fileShows: { spec: { port: 9193 } } }),
-  plain("grafana", "pacific", { yaml: `${ON_H1}spec:\n  initial_admin_password: secret\n`, fileShows: { spec: { initial_admin_password: "secret" } } }),
+  plain("grafana", "pacific", {
+    yaml: `${ON_H1}spec:\n  initial_admin_password: secret\n`,
+    fileShows: { spec: { initial_admin_password: "secret" } },
+  }),
   plain("node-exporter", "pacific", { yaml: "unmanaged: true\n", fileShows: { unmanaged: true } }),
-  plain("prometheus", "pacific", { yaml: `${ON_H1}networks:\n- 10.1.0.0/16\n`, fileShows: { networks: ["10.1.0.0/16"] } }),
+  plain("prometheus", "pacific", {
+    yaml: `${ON_H1}networks:\n- 10.1.0.0/16\n`,
+    fileShows: { networks: ["10.1.0.0/16"] },
+  }),
   plain("cephadm-exporter", "pacific", { until: "pacific" }),
   plain("ceph-exporter", "reef"),
   plain("loki", "reef"),
   plain("promtail", "reef"),
   plain("elasticsearch", "reef"),
   plain("jaeger-agent", "reef"),
-  plain("jaeger-collector", "reef", { yaml: `${ON_H1}spec:\n  es_nodes: 10.1.1.3:9200\n`, fileShows: { spec: { es_nodes: "10.1.1.3:9200" } } }),
+  plain("jaeger-collector", "reef", {
+    yaml: `${ON_H1}spec:\n  es_nodes: 10.1.1.3:9200\n`,
+    fileShows: { spec: { es_nodes: "10.1.1.3:9200" } },
+  }),
   plain("jaeger-query", "reef"),
   {
     type: "jaeger-tracing",
@@ -99,7 +116,10 @@ const TYPES: readonly ServiceType[] = [
     since: "pacific",
     command: "iscsi pool1 admin sesame 10.1.1.1,10.1.1.2 h1",
     made: ["iscsi.pool1"],
-    shows: { ...H1, spec: { pool: "pool1", api_user: "admin", api_password: "sesame", trusted_ip_list: "10.1.1.1,10.1.1.2" } },
+    shows: {
+      ...H1,
+      spec: { pool: "pool1", api_user: "admin", api_password: "sesame", trusted_ip_list: "10.1.1.1,10.1.1.2" },
+    },
     yaml: `service_id: pool1\n${ON_H1}spec:\n  pool: pool1\n  api_user: me\n  api_password: secret\n`,
     fileShows: { spec: { pool: "pool1", api_user: "me", api_password: "secret" } },
   },
@@ -136,9 +156,14 @@ const TYPES: readonly ServiceType[] = [
     yaml: `service_id: tango\n${ON_H1}spec:\n  cluster_id: tango\n  config_uri: rados://pool/ns/other\n`,
     fileShows: { spec: { cluster_id: "tango", config_uri: "rados://pool/ns/other" } },
   },
-  fromFile("container", "pacific", `service_id: web\n${ON_H1}spec:\n  image: docker.io/library/web:1\n  ports:\n  - 8080\n  envs:\n  - A=b\n`, {
-    spec: { image: "docker.io/library/web:1", ports: [8080], envs: ["A=b"] },
-  }),
+  fromFile(
+    "container",
+    "pacific",
+    `service_id: web\n${ON_H1}spec:\n  image: docker.io/library/web:1\n  ports:\n  - 8080\n  envs:\n  - A=b\n`,
+    {
+      spec: { image: "docker.io/library/web:1", ports: [8080], envs: ["A=b"] },
+    },
+  ),
   fromFile(
     "ingress",
     "pacific",
@@ -154,15 +179,22 @@ const TYPES: readonly ServiceType[] = [
     `${ON_H1}spec:\n  provider_display_name: Idp\n  client_id: me\n  client_secret: secret\n  oidc_issuer_url: https://idp.example/issuer\n`,
     { spec: { provider_display_name: "Idp", client_id: "me", oidc_issuer_url: "https://idp.example/issuer" } },
   ),
-  fromFile("osd", "pacific", "service_id: flash\nplacement:\n  host_pattern: h2\nspec:\n  data_devices:\n    rotational: false\n", {
-    placement: { host_pattern: "h2" },
-    spec: { data_devices: { rotational: false } },
-  }),
+  fromFile(
+    "osd",
+    "pacific",
+    "service_id: flash\nplacement:\n  host_pattern: h2\nspec:\n  data_devices:\n    rotational: false\n",
+    {
+      placement: { host_pattern: "h2" },
+      spec: { data_devices: { rotational: false } },
+    },
+  ),
 ];
 
 /** The types that a release knows. */
 export function serviceTypes(release: ModernRelease): readonly ServiceType[] {
-  return TYPES.filter(({ since, until }) => has(release, since) && (until === undefined || !has(release, until) || until === release));
+  return TYPES.filter(
+    ({ since, until }) => has(release, since) && (until === undefined || !has(release, until) || until === release),
+  );
 }
 
 /** The words after `ceph orch apply` on a release. */

@@ -1,7 +1,7 @@
 /** `ceph orch apply`, `ls`, `ps`, `rm` and the actions on whole services. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface ServiceRow {
   readonly service_name: string;
@@ -93,7 +93,9 @@ export function serviceCommands(at: At, release: ModernRelease): void {
 
     it("have daemons that are listed as a table, and in YAML", async () => {
       const table = await at().ok("orch ps --refresh");
-      expect(table).toMatch(/^NAME +HOST +PORTS +STATUS +REFRESHED +AGE +MEM USE +MEM LIM +VERSION +IMAGE ID +CONTAINER ID/);
+      expect(table).toMatch(
+        /^NAME +HOST +PORTS +STATUS +REFRESHED +AGE +MEM USE +MEM LIM +VERSION +IMAGE ID +CONTAINER ID/,
+      );
       expect(table).toMatch(/^node-exporter\.h2 +h2 +\*:9100 +running \(\S+\) +\d+s ago +\S+ +[\d.]+M /m);
       const yaml = await at().ok("orch ps h3 --format yaml");
       expect(yaml).toMatch(/^daemon_type: crash$/m);
@@ -147,7 +149,12 @@ export function serviceCommands(at: At, release: ModernRelease): void {
 
     it.runIf(has(release, "reef"))("are set managed and unmanaged", async () => {
       expect(await at().ok("orch set-managed rbd-mirror")).toContain("rbd-mirror");
-      await at().readUntil("rbd-mirror to get its daemon", "orch ps", { daemon_type: "rbd-mirror" }, (rows: unknown[]) => rows.length === 1);
+      await at().readUntil(
+        "rbd-mirror to get its daemon",
+        "orch ps",
+        { daemon_type: "rbd-mirror" },
+        (rows: unknown[]) => rows.length === 1,
+      );
       expect(await at().ok("orch set-unmanaged rbd-mirror")).toContain("rbd-mirror");
       expect(await at().read("orch ls", { service_name: "rbd-mirror" })).toMatchObject([{ unmanaged: true }]);
       await at().refused("orch set-unmanaged nope", "ENOENT", "service nope ");

@@ -1,7 +1,7 @@
 /** The make-believe cluster that the suites in this folder begin with, and what they have in common. */
 import { afterEach, beforeAll } from "vitest";
 
-import { type Release, missing } from "../../../testbed/cluster.ts";
+import { missing, type Release } from "../../../testbed/cluster.ts";
 import type { ClusterWithModule } from "../cluster-with-module.ts";
 
 export type At = () => ClusterWithModule;

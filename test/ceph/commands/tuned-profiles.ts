@@ -1,7 +1,7 @@
 /** `ceph orch tuned-profile …`, since Reef. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 const FILE = `profile_name: from-file
 placement:
@@ -18,11 +18,17 @@ export function tunedProfileCommands(at: At, release: ModernRelease): void {
     beginningWith(at, release, START);
 
     it("are applied from the command line and from a file", async () => {
-      const said = await at().ok("orch tuned-profile apply calm --placement=h1 --settings=vm.swappiness=5,kernel.pid_max=99999");
+      const said = await at().ok(
+        "orch tuned-profile apply calm --placement=h1 --settings=vm.swappiness=5,kernel.pid_max=99999",
+      );
       expect(said).toBe("Saved tuned profile calm");
       expect(await at().ok("orch tuned-profile apply", { input: FILE })).toBe("Saved tuned profile from-file");
       expect(await at().json("orch tuned-profile ls")).toEqual([
-        { profile_name: "calm", placement: { hosts: ["h1"] }, settings: { "vm.swappiness": "5", "kernel.pid_max": "99999" } },
+        {
+          profile_name: "calm",
+          placement: { hosts: ["h1"] },
+          settings: { "vm.swappiness": "5", "kernel.pid_max": "99999" },
+        },
         { profile_name: "from-file", placement: { hosts: ["h1"] }, settings: { "vm.swappiness": "10" } },
       ]);
       const text = await at().ok("orch tuned-profile ls");

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface Lack {
   /** The words after `ceph orch`. */
@@ -93,18 +93,29 @@ export function unsupportedCommands(at: At, release: ModernRelease): void {
   describe("what the memory backend lacks", () => {
     beginningWith(at, release, START);
 
-    it.each(lacks(release))("is refused by `orch $words` in one line with ENOENT", async ({ words, command, input }) => {
-      const says = `This Orchestrator does not support \`orch ${command}\``;
-      await at().refused(`orch ${words}`, "ENOENT", says, input === undefined ? {} : { input });
-    });
+    it.each(lacks(release))(
+      "is refused by `orch $words` in one line with ENOENT",
+      async ({ words, command, input }) => {
+        const says = `This Orchestrator does not support \`orch ${command}\``;
+        await at().refused(`orch ${words}`, "ENOENT", says, input === undefined ? {} : { input });
+      },
+    );
 
     it("is false among the features, and all else is true", async () => {
       const features = await at().json<Features>("orchbridge features");
       const missing = new Set(lacks(release).map(({ feature }) => feature));
-      const others = ["hardware_status", "node_proxy_fullreport", "node_proxy_firmware", "node_proxy_firmwares", "node_proxy_criticals"];
+      const others = [
+        "hardware_status",
+        "node_proxy_fullreport",
+        "node_proxy_firmware",
+        "node_proxy_firmwares",
+        "node_proxy_criticals",
+      ];
       for (const name of others) missing.add(name);
       for (const [name, has_] of Object.entries(features)) expect(has_, name).toBe(!missing.has(name));
-      expect(Object.keys(features)).toEqual(expect.arrayContaining(["get_hosts", "apply", "blink_device_light", "upgrade_start"]));
+      expect(Object.keys(features)).toEqual(
+        expect.arrayContaining(["get_hosts", "apply", "blink_device_light", "upgrade_start"]),
+      );
       expect(await at().ok("orchbridge features")).toMatch(/^get_hosts +yes$/m);
     });
   });

@@ -1,18 +1,14 @@
 /** `ceph orch upgrade …`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith, has } from "./start.ts";
+import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
 
 interface Status {
   readonly in_progress: boolean;
   readonly is_paused: boolean;
 }
 
-const SERVICES = [
-  { service_type: "mon" },
-  { service_type: "mgr" },
-  { service_type: "node-exporter" },
-];
+const SERVICES = [{ service_type: "mon" }, { service_type: "mgr" }, { service_type: "node-exporter" }];
 
 const TARGET = "quay.io/ceph/ceph:v20.9.9";
 
@@ -41,8 +37,12 @@ export function upgradeCommands(at: At, release: ModernRelease): void {
     });
 
     it("has versions and tags to choose from", async () => {
-      expect(JSON.parse(await at().ok("orch upgrade ls"))).toMatchObject({ versions: expect.arrayContaining(["20.2.4"]) });
-      expect(JSON.parse(await at().ok("orch upgrade ls --tags"))).toMatchObject({ tags: expect.arrayContaining(["v20.2.4"]) });
+      expect(JSON.parse(await at().ok("orch upgrade ls"))).toMatchObject({
+        versions: expect.arrayContaining(["20.2.4"]),
+      });
+      expect(JSON.parse(await at().ok("orch upgrade ls --tags"))).toMatchObject({
+        tags: expect.arrayContaining(["v20.2.4"]),
+      });
       expect(JSON.parse(await at().ok("orch upgrade ls --image=example.org/my/ceph"))).toMatchObject({
         registry: "example.org",
         bare_image: "my/ceph",
@@ -65,7 +65,11 @@ export function upgradeCommands(at: At, release: ModernRelease): void {
         services_complete: [],
         is_paused: false,
       });
-      await at().refused("orch upgrade start --ceph_version=20.9.8", "EINVAL", `Upgrade to ${TARGET} (not quay.io/ceph/ceph:v20.9.8) already in progress`);
+      await at().refused(
+        "orch upgrade start --ceph_version=20.9.8",
+        "EINVAL",
+        `Upgrade to ${TARGET} (not quay.io/ceph/ceph:v20.9.8) already in progress`,
+      );
     });
 
     it("is paused and resumed", async () => {
@@ -84,9 +88,15 @@ export function upgradeCommands(at: At, release: ModernRelease): void {
     });
 
     it("of some daemons changes only those", async () => {
-      expect(await at().ok(["orch", "upgrade", "start", "--image", TARGET, "--daemon_types=mgr", "--hosts=h1"])).toBe(`Initiating upgrade to ${TARGET}`);
-      await at().readUntil("mgr on h1 to be upgraded", "orch ps", { daemon_type: "mgr" }, (rows: { hostname: string; version: string }[]) =>
-        rows.every(({ hostname, version }) => (version === "20.9.9") === (hostname === "h1")),
+      expect(await at().ok(["orch", "upgrade", "start", "--image", TARGET, "--daemon_types=mgr", "--hosts=h1"])).toBe(
+        `Initiating upgrade to ${TARGET}`,
+      );
+      await at().readUntil(
+        "mgr on h1 to be upgraded",
+        "orch ps",
+        { daemon_type: "mgr" },
+        (rows: { hostname: string; version: string }[]) =>
+          rows.every(({ hostname, version }) => (version === "20.9.9") === (hostname === "h1")),
       );
       await expectNone();
     });

@@ -1,7 +1,7 @@
 /** `ceph fs volume create` and `rm`, whose module asks the orchestrator for metadata servers. */
 import { describe, expect, it } from "vitest";
 
-import { type At, type ModernRelease, START, beginningWith } from "./start.ts";
+import { type At, beginningWith, type ModernRelease, START } from "./start.ts";
 
 export function volumeCommands(at: At, release: ModernRelease): void {
   describe("volumes", () => {
@@ -12,7 +12,12 @@ export function volumeCommands(at: At, release: ModernRelease): void {
       expect(await at().json("orch ls mds --export")).toMatchObject([
         { service_type: "mds", service_id: "vol1", placement: { hosts: ["h1", "h2"] } },
       ]);
-      await at().readUntil("mds.vol1 to run", "orch ps", { service_name: "mds.vol1" }, (rows: unknown[]) => rows.length === 2);
+      await at().readUntil(
+        "mds.vol1 to run",
+        "orch ps",
+        { service_name: "mds.vol1" },
+        (rows: unknown[]) => rows.length === 2,
+      );
     });
 
     it("take it with them when they are removed", async () => {
