@@ -24,10 +24,10 @@ import { startDaemons } from "./start.ts";
 import { clusterDir, readState } from "./state.ts";
 
 export { missing } from "./missing.ts";
-export type { RadosAnswer, RadosClient, RadosCommand } from "./rados-client.ts";
+export type { RadosCommand } from "./rados-client.ts";
 export { RELEASE_NAMES, RELEASES, type Release } from "./releases.ts";
 export type { Result } from "./run.ts";
-export type { Cluster, CrashMeta } from "./running-cluster.ts";
+export type { Cluster } from "./running-cluster.ts";
 export { until } from "./wait.ts";
 
 export interface UpOptions {

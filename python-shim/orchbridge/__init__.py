@@ -6,6 +6,9 @@ except ImportError:
     pass  # a Python program may use the parts that need no manager
 else:
     del ceph_module
+    from .class_numbers import stand_apart
+
+    stand_apart()  # before the classes that this module hands out are there
     # The manager takes the first subclass of MgrModule that it finds here: there must be exactly one.
     from .module import Module
 

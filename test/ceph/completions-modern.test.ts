@@ -42,7 +42,7 @@ describe.each(["pacific", "reef", "tentacle"] as const)("a write on %s", (releas
     await eventRuns(at(), "doomed");
     backend.release("effects");
     expect(await eventEnds(at(), "doomed")).toMatchObject({ failed: true });
-    const { last_errors: errors } = (await at().read("orchbridge status")) as { last_errors: { message: string }[] };
+    const { last_errors: errors } = await at().read<{ last_errors: { message: string }[] }>("orchbridge status");
     expect(errors.map(({ message }) => message)).toContain("host doomed did not come up");
   });
 

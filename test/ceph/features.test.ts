@@ -61,7 +61,7 @@ describe.each(RELEASE_NAMES)("a backend of three methods on %s", (release) => {
   });
 
   it("has exactly those methods as features that it defines", async () => {
-    const features = (await at().read("orchbridge features")) as Record<string, boolean>;
+    const features = await at().read<Record<string, boolean>>("orchbridge features");
     for (const [, feature] of MISSING[release]) expect(features, feature).toMatchObject({ [feature]: false });
     const supported = Object.keys(features).filter((name) => features[name]);
     // Nautilus's describe_service is what later releases call list_daemons.

@@ -14,8 +14,8 @@ interface Known {
   readonly completed: readonly ProgressEvent[];
 }
 
-async function known(at: ClusterWithModule): Promise<Known> {
-  return (await at.read("progress json")) as Known;
+function known(at: ClusterWithModule): Promise<Known> {
+  return at.read<Known>("progress json");
 }
 
 /** The events under way whose message holds `text`. */

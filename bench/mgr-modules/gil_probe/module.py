@@ -1,7 +1,8 @@
 """Measures how long a manager's other threads have to wait for the interpreter.
 
-`ceph gil_probe start` begins, `ceph gil_probe stop` ends and prints the longest and the 99.9th percentile delay, in ms, of a
-thread that wants the interpreter every millisecond. What holds it for long is C code that does not let go, such as json.loads.
+`ceph gil_probe start` begins, `ceph gil_probe stop` ends and prints the longest and the 99.9th percentile delay, in ms,
+of a thread that wants the interpreter every millisecond. What holds it for long is C code that does not let go, such as
+json.loads.
 """
 
 import json

@@ -9,8 +9,6 @@ export type At = () => ClusterWithModule;
 /** The releases whose commands begin with `orch`. */
 export type ModernRelease = Exclude<Release, "nautilus">;
 
-export const MODERN: readonly ModernRelease[] = ["pacific", "reef", "tentacle"];
-
 /** Three hosts with three hard disks (sdb to sdd) and one of flash (sde) each. */
 export const START = {
   hosts: [
