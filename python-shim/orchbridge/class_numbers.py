@@ -3,7 +3,8 @@
 Up to Squid each mgr module has an interpreter of its own, and objects go from one to the other. Python keeps what it
 looked up on a class by a number of that class. Since 3.12 each interpreter counts by itself, so a class of ours may
 have the number of a class of the caller's, and the caller finds on our objects what belongs to its own class. On 18.2.7
-with Python 3.13: `descriptor for index '0' for tuple subclasses doesn't apply to 'HostSpec' object`, or the manager crashes.
+with Python 3.13: `descriptor for index '0' for tuple subclasses doesn't apply to 'HostSpec' object`, or the manager
+crashes.
 """
 
 import sys
