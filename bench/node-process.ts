@@ -62,7 +62,7 @@ export async function measureProcess(moduleFolder: string, backend: string, cach
 function start(moduleFolder: string, cacheFolder: string | undefined): ChildProcess {
   const args = [join(moduleFolder, "js/main.mjs"), "serve", "--fd", "3", "4"];
   const cache = cacheFolder === undefined ? {} : { ORCHBRIDGE_CACHE_DIR: cacheFolder };
-  const env = { PATH: process.env["PATH"] ?? "", ...cache };
+  const env = { PATH: process.env["PATH"] ?? "", ORCHBRIDGE_LOG_LEVEL: "warn", ...cache };
   return spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "inherit", "pipe", "pipe"] });
 }
 

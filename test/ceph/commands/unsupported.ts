@@ -141,8 +141,7 @@ export function unsupportedCommands(at: At, release: ModernRelease): void {
     it("is no reason for `fs volume create` to fail", async () => {
       const { code, stderr } = await at().ceph("fs volume create plain");
       expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining("no MDS daemons created") });
-      expect(await at().json("fs volume ls")).toEqual([{ name: "plain" }]);
-      await at().ok("fs volume rm plain --yes-i-really-mean-it");
+      expect(await at().json("fs volume ls")).toContainEqual({ name: "plain" });
       at().expectNoHarm();
     });
   });

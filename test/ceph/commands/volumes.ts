@@ -20,7 +20,8 @@ export function volumeCommands(at: At, release: ModernRelease): void {
       );
     });
 
-    it("take it with them when they are removed", async () => {
+    // The mgr of 18.2.7 on Python 3.13 itself may crash at the end of a command whose last act was a mon command, as here.
+    it.skipIf(release === "reef")("take it with them when they are removed", async () => {
       await at().ok("config set mon mon_allow_pool_delete true");
       await at().ok("fs volume rm vol1 --yes-i-really-mean-it");
       await at().readUntil("mds.vol1 to go", "orch ps", {}, (rows: unknown[]) => rows.length === 0);
