@@ -196,6 +196,26 @@ export class ClusterWithModule {
     );
   }
 
+  /** As readUntil, of a list that Ceph prints as a sentence (`No … reported`) where it is empty. */
+  async rowsUntil<T>(
+    what: string,
+    prefix: string,
+    args: Omit<RadosCommand, "prefix">,
+    holds: (rows: T[]) => boolean,
+  ): Promise<T[]> {
+    let last: T[] = [];
+    return until<T[]>(
+      () => `${what}; ${prefix} says ${JSON.stringify(last)}`,
+      READY_MS,
+      async () => {
+        const { ret, out, err } = await this.cluster.rados().mgr({ prefix, format: "json", ...args });
+        expect({ ret, err }, prefix).toMatchObject({ ret: 0 });
+        last = out.startsWith("No ") ? [] : (JSON.parse(out) as T[]);
+        return holds(last) ? last : undefined;
+      },
+    );
+  }
+
   /** `ceph mgr module enable`, and waits until the mgr that starts itself anew is back. */
   async enable(options: { force?: boolean } = {}): Promise<void> {
     const before = await this.cluster.mgrMap();

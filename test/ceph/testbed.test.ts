@@ -176,6 +176,28 @@ describe("clusters side by side", () => {
     expect(existsSync(cluster.dir)).toBe(false);
   });
 
+  it("start a daemon again that aborted by the known flaw of Ceph, and no other", async () => {
+    const cluster = await upCluster({ release, name: named("aborts") });
+    const abort = (words: string) => `[ -e $0 ] && exec sleep 1000; touch $0; echo "${words}" >&2; kill -ABRT $$`;
+    const start = (name: "osd.8" | "osd.9", words: string) =>
+      cluster.daemon(name).start(["/bin/sh", "-c", abort(words), `${cluster.inside}/${name}.second`]);
+    try {
+      await start("osd.8", "FAILED ceph_assert(ckh)").catch(() => undefined);
+      await until(
+        "the second life",
+        10_000,
+        () => cluster.processes().some(({ command }) => command === "sleep 1000") || undefined,
+      );
+      expect(cluster.daemon("osd.8").ended).toBeUndefined();
+      await start("osd.9", "FAILED ceph_assert(other)").catch(() => undefined);
+      await until("the end", 10_000, () => cluster.daemon("osd.9").ended);
+      expect(cluster.daemon("osd.9").ended).toBe("ended by SIGABRT");
+      expect(cluster.daemon("osd.9").pid).toBeUndefined();
+    } finally {
+      await cluster.down();
+    }
+  });
+
   it("are swept by the next up when the process that owned them has died", async () => {
     const module = join(import.meta.dirname, "../../testbed/cluster.ts");
     const script = `
