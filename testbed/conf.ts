@@ -47,11 +47,6 @@ mon cluster log file = ${inside}/log/cluster.log
 mon data avail warn = 2
 mon data avail crit = 1
 
-[mgr]
-# 16.2.15 and 18.2.7 abort now and then at their start (Crypto.h: ceph_assert(ckh) in cephx_verify_authorizer), when the
-# monitor and a client connect in the same instant to two of the messenger's threads. A test cannot live with that.
-ms async op threads = 1
-
 [osd]
 osd objectstore = ${objectStore}
 memstore device bytes = ${OSD_BYTES}
