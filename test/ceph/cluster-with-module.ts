@@ -12,10 +12,7 @@
  *     });
  *   });
  */
-import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
 import { constants } from "node:os";
-import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect } from "vitest";
 
 import {
@@ -28,9 +25,7 @@ import {
   until,
   upCluster,
 } from "../../testbed/cluster.ts";
-
-const root = join(import.meta.dirname, "../..");
-const node = join(root, `node_modules/node-linux-${process.arch}/bin/node`);
+import { buildModule, installModule } from "./installed-module.ts";
 
 /** What a manager may take to start Node, after a restart or with new options. */
 const READY_MS = 30_000;
@@ -79,16 +74,16 @@ export function clusterWithModule(wish: ModuleWish): () => ClusterWithModule {
 /** Brings a cluster up, with the module installed, enabled, configured and, unless told otherwise, activated. */
 export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule> {
   const { name, backend = "memory", options = {}, install = "before start", activate = true, ...up } = wish;
-  orchbridge();
+  buildModule();
   const early = install === "before start";
   const cluster = await upCluster({
     ...up,
     name: `${name}-${process.pid}`,
-    ...(early ? { beforeStart: (made: Cluster) => installModule(made) } : {}),
+    ...(early ? { beforeStart: (made: Cluster) => installModule(made.moduleDir) } : {}),
   });
   const made = new ClusterWithModule(cluster);
   try {
-    if (!early) installModule(cluster);
+    if (!early) installModule(cluster.moduleDir);
     await made.enable({ force: !early });
     await made.ok(["config", "set", "mgr", "mgr/orchbridge/backend_options", JSON.stringify(options)]);
     await made.ok(`config set mgr mgr/orchbridge/backend ${backend}`);
@@ -99,25 +94,6 @@ export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule>
     await cluster.down({ keep: true });
     throw error;
   }
-}
-
-/** The folder that a packaged installation gets, put into the cluster's mgr by the command that operators use. */
-export function installModule(cluster: Cluster): string {
-  // The root of a release has no Node of its own, so a copy goes with the module.
-  return execFileSync(node, [orchbridge(), "install", "--mgr-dir", cluster.moduleDir, "--node", node], {
-    encoding: "utf8",
-  });
-}
-
-let command: string | undefined;
-
-/** The orchbridge command; what it installs is as new as the sources. */
-function orchbridge(): string {
-  if (!existsSync(node)) throw new Error(`${node} is missing; run npm ci`);
-  const lock = join(root, "node_modules/.build.lock");
-  const build = [lock, node, join(import.meta.dirname, "build-if-stale.ts")];
-  command ??= execFileSync("flock", build, { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] }).trim();
-  return command;
 }
 
 /** A cluster whose mgr has the module. */
@@ -171,11 +147,14 @@ export class ClusterWithModule {
     expect(code, what).toBe(constants.errno[errno]);
   }
 
-  /** A command whose words and arguments are given as librados takes them, expected to succeed; its JSON. */
+  /**
+   * A command whose words and arguments are given as librados takes them, expected to succeed; its JSON. A list that Ceph
+   * prints as a sentence where it is empty (`No services reported`) is one.
+   */
   async read<T = unknown>(prefix: string, args: Omit<RadosCommand, "prefix"> = {}): Promise<T> {
     const { ret, out, err } = await this.cluster.rados().mgr({ prefix, format: "json", ...args });
     expect({ ret, err }, prefix).toMatchObject({ ret: 0 });
-    return JSON.parse(out) as T;
+    return JSON.parse(/^No \w+ reported/.test(out) ? "[]" : out) as T;
   }
 
   /** Reads again until `holds` is true of the answer, for at most half a minute. */
@@ -191,26 +170,6 @@ export class ClusterWithModule {
       READY_MS,
       async () => {
         last = await this.read<T>(prefix, args);
-        return holds(last) ? last : undefined;
-      },
-    );
-  }
-
-  /** As readUntil, of a list that Ceph prints as a sentence (`No … reported`) where it is empty. */
-  async rowsUntil<T>(
-    what: string,
-    prefix: string,
-    args: Omit<RadosCommand, "prefix">,
-    holds: (rows: T[]) => boolean,
-  ): Promise<T[]> {
-    let last: T[] = [];
-    return until<T[]>(
-      () => `${what}; ${prefix} says ${JSON.stringify(last)}`,
-      READY_MS,
-      async () => {
-        const { ret, out, err } = await this.cluster.rados().mgr({ prefix, format: "json", ...args });
-        expect({ ret, err }, prefix).toMatchObject({ ret: 0 });
-        last = out.startsWith("No ") ? [] : (JSON.parse(out) as T[]);
         return holds(last) ? last : undefined;
       },
     );
@@ -245,7 +204,7 @@ export class ClusterWithModule {
     return this.waitForStatus(/^Available: (Yes|True)/m);
   }
 
-  /** Waits, half a minute at most, until `ceph orch status` prints that. Details of the backend come every ten seconds. */
+  /** Waits, half a minute at most, until `ceph orch status` prints that. */
   async waitForStatus(wanted: RegExp): Promise<void> {
     let last = "";
     const said = (): string => `the status ${wanted}; the mgr says: ${last}\n${this.#lastOfLog()}`;

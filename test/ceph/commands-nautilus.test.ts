@@ -29,7 +29,7 @@ describe("ceph orchestrator on nautilus", () => {
   const services = (args: Record<string, unknown> = {}): Promise<ServiceRow[]> =>
     at().read("orchestrator service ls", args);
   const servicesOf = (type: string, holds: (rows: ServiceRow[]) => boolean): Promise<ServiceRow[]> =>
-    at().rowsUntil(`the daemons of type ${type}`, "orchestrator service ls", { svc_type: type }, holds);
+    at().readUntil(`the daemons of type ${type}`, "orchestrator service ls", { svc_type: type }, holds);
 
   describe("the module", () => {
     beginningWith(at, "nautilus", START);
@@ -156,7 +156,7 @@ describe("ceph orchestrator on nautilus", () => {
       expect(await at().ok("orchestrator mds add fs1")).toBe("");
       expect(await at().ok("orchestrator rgw add site1")).toBe("");
       expect(await at().ok("orchestrator nfs add share pool1 space1")).toBe("");
-      const rows = await at().rowsUntil(
+      const rows = await at().readUntil(
         "a daemon of each",
         "orchestrator service ls",
         {},
@@ -232,7 +232,7 @@ describe("ceph orchestrator on nautilus", () => {
       expect(await at().ok("orchestrator nfs rm share")).toBe("");
       const left = (rows: ServiceRow[]): boolean =>
         rows.every(({ service_type: type }) => type === "mon" || type === "mgr");
-      await at().rowsUntil("the others to go", "orchestrator service ls", {}, left);
+      await at().readUntil("the others to go", "orchestrator service ls", {}, left);
     });
   });
 

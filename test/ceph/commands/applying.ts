@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 
 import { commandOf, everyType, madeByFile, type ServiceType, serviceTypes } from "./service-types.ts";
-import { type At, beginningWith, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface SpecRow {
   readonly service_name: string;
@@ -83,11 +83,25 @@ export function applyCommands(at: At, release: ModernRelease): void {
       expect(await state()).toEqual(before);
     });
 
-    it.runIf(release !== "pacific")("takes jaeger-tracing for the services that it stands for", async () => {
+    itSince("reef", release)("takes jaeger-tracing for the services that it stands for", async () => {
       const [type] = serviceTypes(release).filter((candidate) => candidate.type === "jaeger-tracing");
       const said = await at().ok("orch apply", { input: `service_type: jaeger-tracing\n${type?.yaml}` });
       expect(lines(said).sort()).toEqual(scheduled(type?.fileMakes ?? []).sort());
       expect(await spec("jaeger-query")).toMatchObject(type?.fileShows ?? {});
+    });
+
+    itSince("tentacle", release)("goes on after a spec that cannot be applied, when it is told to", async () => {
+      const input = [
+        "service_type: rgw\nservice_id: a\nplacement:\n  hosts:\n  - h9\n",
+        "service_type: mds\nservice_id: fs8\nplacement:\n  hosts:\n  - h1\n",
+      ].join("---\n");
+      const said = await at().ok("orch apply --continue_on_error", { input });
+      expect(lines(said)).toEqual([
+        "Failed to apply rgw.a: cannot place rgw.a on h9: unknown hosts",
+        "Scheduled mds.fs8 update...",
+      ]);
+      expect(await spec("rgw.a")).toBeUndefined();
+      expect(await spec("mds.fs8")).toBeDefined();
     });
 
     it("takes hosts beside services, in the order of the file", async () => {

@@ -1,7 +1,7 @@
 /** `ceph orch daemon …` and `ceph orch update service`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, has, itSince, type ModernRelease, START } from "./start.ts";
 
 interface DaemonRow {
   readonly daemon_name: string;
@@ -93,7 +93,7 @@ export function daemonCommands(at: At, release: ModernRelease): void {
       await at().refused("orch daemon add mds fs1 h9", "ENOENT", "h9");
     });
 
-    it.runIf(has(release, "tentacle"))("that are not Ceph's own get another image by `update service`", async () => {
+    itSince("tentacle", release)("that are not Ceph's own get another image by `update service`", async () => {
       await at().ok("orch update service node-exporter quay.io/other/exporter:2");
       for (const name of ["node-exporter.h1", "node-exporter.h2"]) {
         await daemonUntil(name, "get its image", (row) => row?.container_image_name === "quay.io/other/exporter:2");

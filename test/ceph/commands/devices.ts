@@ -4,7 +4,7 @@ import { hostname as machine } from "node:os";
 import { afterAll, describe, expect, it } from "vitest";
 
 import { until } from "../../../testbed/cluster.ts";
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface DeviceRow {
   readonly path: string;
@@ -60,7 +60,7 @@ export function deviceCommands(at: At, release: ModernRelease): void {
       expect(yaml).toMatch(/^ *human_readable_type: ssd$/m);
     });
 
-    it.runIf(has(release, "reef"))("are counted by kind in a summary", async () => {
+    itSince("reef", release)("are counted by kind in a summary", async () => {
       const said = await at().ok("orch device ls h1 h2 --summary");
       expect(said).toMatch(/^2 host\(s\), 6 HDD, 2 SSD, 8 available$/m);
     });

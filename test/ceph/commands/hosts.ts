@@ -1,7 +1,7 @@
 /** `ceph orch host …`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface HostRow {
   readonly hostname: string;
@@ -125,13 +125,13 @@ export function hostCommands(at: At, release: ModernRelease): void {
       expect((await host("h1"))?.labels).toEqual(["_admin", "_no_schedule", "_no_conf_keyring"]);
     });
 
-    it.runIf(has(release, "tentacle"))("are taken back into use when draining is stopped", async () => {
+    itSince("tentacle", release)("are taken back into use when draining is stopped", async () => {
       expect(await at().ok("orch host drain stop h1")).toBe("Stopped draining host 'h1'");
       expect((await host("h1"))?.labels).toEqual(["_admin"]);
       await at().readUntil("h1 to have daemons", "orch ps", { hostname: "h1" }, (rows: DaemonRow[]) => rows.length > 0);
     });
 
-    it.runIf(has(release, "reef"))("keep their configuration when drained with that flag", async () => {
+    itSince("reef", release)("keep their configuration when drained with that flag", async () => {
       await at().ok("orch host drain h3 --keep_conf_keyring");
       expect((await host("h3"))?.labels).toEqual(["_no_schedule"]);
     });

@@ -1,7 +1,7 @@
 /** `ceph orch apply osd`, `ceph orch daemon add osd` and `ceph orch osd …`. */
 import { describe, expect, it } from "vitest";
 
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface DaemonRow {
   readonly daemon_id: string;
@@ -169,7 +169,7 @@ export function osdCommands(at: At, release: ModernRelease): void {
       await at().refused("orch osd rm 99", "ENOENT", "OSD 99 does not exist");
     });
 
-    it.runIf(has(release, "tentacle"))("are given to another drive group", async () => {
+    itSince("tentacle", release)("are given to another drive group", async () => {
       const [osd] = await osds();
       await at().ok(`orch osd set-spec-affinity osd.fast ${osd?.daemon_id}`);
       expect((await osds()).find(({ daemon_id: id }) => id === osd?.daemon_id)).toMatchObject({
@@ -178,7 +178,7 @@ export function osdCommands(at: At, release: ModernRelease): void {
       });
     });
 
-    it.runIf(has(release, "tentacle"))("go with their device when it is replaced", async () => {
+    itSince("tentacle", release)("go with their device when it is replaced", async () => {
       await at().refused("orch device replace h3 /dev/sdb", "EINVAL", "--yes-i-really-mean-it");
       expect(await at().ok("orch device replace h3 /dev/sdb --yes_i_really_mean_it")).toMatch(
         /^Scheduled to destroy osds: \d+ and mark \/dev\/sdb/,

@@ -1,7 +1,7 @@
 /** `ceph orch apply`, `ls`, `ps`, `rm` and the actions on whole services. */
 import { describe, expect, it } from "vitest";
 
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface ServiceRow {
   readonly service_name: string;
@@ -102,13 +102,14 @@ export function serviceCommands(at: At, release: ModernRelease): void {
       expect(yaml).toMatch(/^status_desc: running$/m);
     });
 
-    it.runIf(has(release, "reef"))("have daemons that are sorted as asked", async () => {
+    itSince("reef", release)("have daemons that are sorted as asked", async () => {
       const table = await at().ok("orch ps --sort_by=host");
       const hosts = [...table.matchAll(/^\S+ +(h\d) /gm)].map(([, host]) => host);
       expect(hosts).toEqual(["h1", "h1", "h2", "h2", "h2", "h3", "h3"]);
     });
 
-    it.each(["stop", "start", "restart", "redeploy", "reconfig"])("are told to %s", async (action) => {
+    const actions = ["stop", "start", "restart", "redeploy", "reconfig", ...(release === "reef" ? ["rotate-key"] : [])];
+    it.each(actions)("are told to %s", async (action) => {
       const said = await at().ok(`orch ${action} mds.fs1`);
       const lines = said.split("\n").map((line) => line.trim());
       expect(lines.filter((line) => line.startsWith(`Scheduled to ${action} mds.fs1.`))).toHaveLength(2);
@@ -147,7 +148,7 @@ export function serviceCommands(at: At, release: ModernRelease): void {
       expect(await at().read("orch ps", { daemon_type: "rbd-mirror" })).toEqual([]);
     });
 
-    it.runIf(has(release, "reef"))("are set managed and unmanaged", async () => {
+    itSince("reef", release)("are set managed and unmanaged", async () => {
       expect(await at().ok("orch set-managed rbd-mirror")).toContain("rbd-mirror");
       await at().readUntil(
         "rbd-mirror to get its daemon",

@@ -1,5 +1,5 @@
 /** The make-believe cluster that the suites in this folder begin with, and what they have in common. */
-import { afterEach, beforeAll } from "vitest";
+import { afterEach, beforeAll, it } from "vitest";
 
 import { missing, type Release } from "../../../testbed/cluster.ts";
 import type { ClusterWithModule } from "../cluster-with-module.ts";
@@ -34,4 +34,9 @@ export function beginningWith(at: At, release: Release, options: object): void {
 export function has(release: Release, since: Release): boolean {
   const order: readonly Release[] = ["nautilus", "pacific", "reef", "tentacle"];
   return order.indexOf(release) >= order.indexOf(since);
+}
+
+/** `it` on the releases that have a command, those since `first`. On others there is nothing to test, so nothing to skip. */
+export function itSince(first: Release, release: Release): (name: string, test: () => Promise<void>) => void {
+  return has(release, first) ? it : () => undefined;
 }

@@ -1,7 +1,7 @@
 /** `ceph orch tuned-profile …`, since Reef. */
 import { describe, expect, it } from "vitest";
 
-import { type At, beginningWith, has, type ModernRelease, START } from "./start.ts";
+import { type At, beginningWith, has, itSince, type ModernRelease, START } from "./start.ts";
 
 const FILE = `profile_name: from-file
 placement:
@@ -14,7 +14,8 @@ settings:
 export function tunedProfileCommands(at: At, release: ModernRelease): void {
   const profiles = (): Promise<unknown> => at().read("orch tuned-profile ls");
 
-  describe.runIf(has(release, "reef"))("tuned profiles", () => {
+  if (!has(release, "reef")) return;
+  describe("tuned profiles", () => {
     beginningWith(at, release, START);
 
     it("are applied from the command line and from a file", async () => {
@@ -48,7 +49,7 @@ export function tunedProfileCommands(at: At, release: ModernRelease): void {
       await at().refused("orch tuned-profile rm-setting calm kernel.pid_max", "ENOENT", "kernel.pid_max");
     });
 
-    it.runIf(has(release, "tentacle"))("get and lose several settings at once", async () => {
+    itSince("tentacle", release)("get and lose several settings at once", async () => {
       await at().ok("orch tuned-profile add-settings calm a.b=1,c.d=2");
       expect(await profiles()).toMatchObject([{ settings: { "a.b": "1", "c.d": "2" } }, {}]);
       await at().ok("orch tuned-profile rm-settings calm a.b,c.d");
