@@ -20,7 +20,8 @@ export interface GilDelay {
   readonly p999_ms: number;
 }
 
-const WARM_UP = 30;
+/** Calls before the first that counts: V8 compiles what runs often. Fewer where each is long. */
+const WARM_UP_HOSTS = 3000;
 const BATCH = 10;
 
 /** The commands as each release has them. */
@@ -36,7 +37,12 @@ export async function measureCommands(pair: Pair, size: Size, rounds: number): P
   const costs: CommandCost[] = [];
   for (const command of commandsOf(release)) {
     const sides = comparable ? [pair.bridge, pair.stock] : [pair.bridge];
-    const [bridge, stock] = await alternate(sides, command, rounds);
+    const [bridge, stock] = await alternate(
+      sides,
+      command,
+      rounds,
+      Math.min(30, Math.ceil(WARM_UP_HOSTS / size.hosts)),
+    );
     if (bridge === undefined) throw new Error("nothing was measured");
     const cost = {
       release,
@@ -53,9 +59,14 @@ export async function measureCommands(pair: Pair, size: Size, rounds: number): P
   return costs;
 }
 
-async function alternate(sides: readonly Cluster[], command: string, rounds: number): Promise<number[][]> {
+async function alternate(
+  sides: readonly Cluster[],
+  command: string,
+  rounds: number,
+  warmUp: number,
+): Promise<number[][]> {
   const times: number[][] = sides.map(() => []);
-  for (const side of sides) await repeat(side, command, WARM_UP);
+  for (const side of sides) await repeat(side, command, warmUp);
   for (let round = 0; round < rounds; round += 1) {
     // The first of a round must not always be the same: the machine's other work comes in waves.
     const order = sides.map((_, index) => (index + round) % sides.length);

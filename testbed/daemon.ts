@@ -18,6 +18,8 @@ const GRACE_MS = 10_000;
 const CEPH_ABORTS = /FAILED ceph_assert\(ckh\)/;
 const REVIVALS = 3;
 
+const EVENT_DUMP = /^--- begin dump of recent events ---$.*?^--- end dump of recent events ---$/gms;
+
 export class Daemon {
   readonly name: DaemonName;
   readonly #place: Place;
@@ -42,6 +44,11 @@ export class Daemon {
   /** Why it ended by itself since `start`, undefined while it runs. Known only in the process that started it. */
   get ended(): string | undefined {
     return this.#life.ended;
+  }
+
+  /** How often it was started again because it had aborted by the known flaw of its Ceph. */
+  get revivals(): number {
+    return this.#revivals;
   }
 
   /** Starts it and returns when it stands in its root; the daemon itself may need longer to answer. */
@@ -109,10 +116,10 @@ export class Daemon {
     }
   }
 
-  /** All of its log, empty before it wrote any. */
+  /** All of its log, empty before it wrote any, less the dumps in which a crash repeats the ten thousand entries before it. */
   log(): string {
     const file = join(this.#dir, "log", `${this.name}.log`);
-    return existsSync(file) ? readFileSync(file, "utf8") : "";
+    return existsSync(file) ? readFileSync(file, "utf8").replaceAll(EVENT_DUMP, "") : "";
   }
 
   /** The last lines of what it printed and logged, for an error message. */

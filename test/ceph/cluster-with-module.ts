@@ -100,7 +100,7 @@ export async function upWithModule(wish: ModuleWish): Promise<ClusterWithModule>
 export class ClusterWithModule {
   readonly cluster: Cluster;
   readonly release: Release;
-  #mgrPid: number | undefined;
+  #mgr: { pid: number | undefined; revivals: number } | undefined;
   #logSeen = 0;
   #memoryLimit = 512;
 
@@ -260,19 +260,22 @@ export class ClusterWithModule {
 
   /** Takes the mgr that runs now as the one that has to stay; for tests that end one on purpose. */
   noteMgr(): void {
-    this.#mgrPid = this.cluster.mgrPid();
+    const { pid, revivals } = this.cluster.daemon("mgr.x");
+    this.#mgr = { pid, revivals };
   }
 
   /**
-   * The module left no crash dump, raised nothing out of a remote call, wrote no Python traceback, and the mgr runs on.
-   * Looks at what was logged since the last look.
+   * The module left no crash dump, raised nothing out of a remote call, wrote no Python traceback, and the mgr runs on,
+   * as the process that it was unless the testbed had to start it again. Looks at what was logged since the last look.
    */
   expectNoHarm(): void {
     expect(this.cluster.crashMetas().filter(({ content }) => content.includes("orchbridge"))).toEqual([]);
     const log = this.cluster.mgrLog();
     expect(harmIn(log.slice(this.#logSeen))).toEqual([]);
     this.#logSeen = log.length;
-    expect(this.cluster.mgrPid()).toBe(this.#mgrPid);
+    const { ended, pid, revivals } = this.cluster.daemon("mgr.x");
+    expect(ended, this.cluster.daemon("mgr.x").logTail()).toBeUndefined();
+    if (revivals === this.#mgr?.revivals) expect(pid).toBe(this.#mgr.pid);
   }
 
   /** Ends the cluster; what had to be killed besides daemons. */

@@ -72,8 +72,13 @@ describe.each(RELEASE_NAMES)("a backend of three methods on %s", (release) => {
   it("lets volumes make a file system, as without an orchestrator", async () => {
     await at().ok("fs volume create without");
     expect(await at().json("fs ls")).toMatchObject([{ name: "without" }]);
+  });
+
+  // The mgr of 18.2.7 on Python 3.13 itself may crash at the end of a command whose last act was a mon command, as here.
+  it.skipIf(release === "reef")("lets volumes remove it", async () => {
     await at().ok("config set mon mon_allow_pool_delete true");
     await at().ok("fs volume rm without --yes-i-really-mean-it");
+    expect(await at().json("fs ls")).toEqual([]);
   });
 
   it("does not disturb the prometheus module, which asks for what it can get at every scrape", async () => {

@@ -83,7 +83,7 @@ function recorder(heard: Heard): EventPort {
   };
 }
 
-function logger(heard: Heard): Logger {
+export function logger(heard: Heard): Logger {
   const at = (level: string) => (message: string) => void heard.log.push({ level, message });
   const log: Logger = { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error"), child: () => log };
   return log;
