@@ -23,4 +23,5 @@ export {
 } from "./orchestrator/errors.ts";
 export type { BackendMethodName, BackendMethods } from "./orchestrator/generated/methods.ts";
 export type * from "./orchestrator/generated/types.ts";
+export type { Permissions } from "./orchestrator/permissions.ts";
 export type { HealthCheck, Json, MgrPort } from "./orchestrator/ports.ts";

@@ -9,9 +9,11 @@ from typing import Any, Dict, Optional, Tuple
 from .calls import Calls
 from .connection import Connection
 from .failure import WireError
+from .followed import NOT_TAKEN_UP
 from .forward import MODERN, public_methods
 from .generated.methods import SCHEMA_HASH
 from .health import Health
+from .lease import Lease
 from .mgr_port import MgrPort
 from .node import node_command
 from .option_values import OptionValues
@@ -43,17 +45,34 @@ class Bridge:
             look=self._look,
             log=self.log,
         )
+        self.lease = Lease(
+            identity=self._identity,
+            mon_command=self.mon_command,
+            lost=self.supervisor.stand_down,
+            log=self.log,
+        )
         self.calls = Calls(self.supervisor, self.stats, self.operations.begin)
         self._port = MgrPort(self, events, self.log)
         if not MODERN:
             self.completions = Completions(self.supervisor, self.calls, events, self.stats)
 
+    def run(self) -> None:
+        """Runs until `stop`. The lead is claimed while Node starts."""
+        self.lease.start()
+        self.supervisor.run()
+
+    def stop(self) -> None:
+        self.lease.stop()
+        self.supervisor.stop()
+
     # What the supervisor tells (Peer)
 
-    def lost(self, reason: str) -> None:
-        self.operations.lost(reason)
+    def connected(self, connection: Connection) -> None:
+        self.operations.connected()
         if not MODERN:
-            self.completions.lost(reason)
+            self.completions.second_stages.connected()
+        # Last: with it, Node begins to tell what it takes up.
+        self.lease.connected(connection)
 
     def request(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
         self._port.request(connection, request_id, method, params)
@@ -62,25 +81,35 @@ class Bridge:
         call = str(params.get("call", ""))
         if method == "bridge/progress":
             self._take_progress(call, float(params.get("fraction", 0)), str(params.get("message", "")))
+        elif method == "bridge/resumed":
+            self._take_up(call, str(params.get("title", "")), float(params.get("fraction", 0)))
         elif method == "bridge/effective":
-            if self.operations.end(call) is None and not MODERN:
-                self.completions.end(call)
+            self._end(call, None)
         elif method == "bridge/failed":
             self._take_failure(call, params.get("error") or {})
         else:
             self.log.debug("ignored the notification %s", method)
 
+    def _take_up(self, call: str, title: str, fraction: float) -> None:
+        if MODERN or not self.completions.second_stages.take_up(call, fraction):
+            self.operations.take_up(call, title, fraction)
+
     def _take_progress(self, call: str, fraction: float, message: str) -> None:
         if not self.operations.report(call, fraction, message) and not MODERN:
-            self.completions.report(call, fraction, message)
+            self.completions.second_stages.report(call, fraction, message)
 
     def _take_failure(self, call: str, error: Dict[str, Any]) -> None:
         failure = WireError(error.get("code", 1007), str(error.get("message", "")), error.get("data"))
-        title = self.operations.end(call, str(failure))
-        if title is None and not MODERN:
-            self.completions.end(call, failure)
+        title = self._end(call, failure)
         self.stats.note(title or call, str(failure))
         self.log.error("operation %s failed: %s", call, failure)
+
+    def _end(self, call: str, failure: Optional[WireError]) -> Optional[str]:
+        """Gives the title of the operation, if it is known."""
+        title = self.operations.end(call, failure)
+        if not MODERN:
+            self.completions.second_stages.end(call, failure)
+        return title
 
     # What the supervisor asks
 
@@ -90,8 +119,6 @@ class Bridge:
 
     def _session(self) -> Dict[str, Any]:
         mgr = self.mgr
-        mgr_map = mgr.get("mgr_map")
-        name = mgr.get_mgr_id()
         version = re.search(r"\d+\.\d+\.\d+\S*", mgr.version)
         return {
             "schema_hash": SCHEMA_HASH,
@@ -99,19 +126,33 @@ class Bridge:
             "ceph_version": version[0] if version else mgr.version,
             "dialect": "modern" if MODERN else "classic",
             "fsid": mgr.get("mon_map")["fsid"],
-            "mgr": {"name": name, "gid": mgr_map["active_gid"] if mgr_map.get("active_name") == name else None},
+            "mgr": self._identity(),
+            "owner": self.lease.token,
             "methods": public_methods(),
         }
 
+    def _identity(self) -> Dict[str, Any]:
+        mgr_map, name = self.mgr.get("mgr_map"), self.mgr.get_mgr_id()
+        return {"name": name, "gid": mgr_map["active_gid"] if mgr_map.get("active_name") == name else None}
+
     def _look(self) -> None:
         supervisor = self.supervisor
+        now = time.monotonic()
         down = supervisor.down
         state = supervisor.available()
         wanted = supervisor.settings.backend is not None or supervisor.settings_error is not None
         unavailable = state.reason if down is None and wanted and not state.available else None
-        self.health.look(time.monotonic(), down, unavailable, supervisor.lasting)
+        self.health.look(now, down, unavailable, supervisor.lasting, supervisor.failures)
+        self._sweep(now, state.available and self.lease.settled)
+
+    def _sweep(self, now: float, ready: bool) -> None:
+        ended = self.operations.sweep(now, ready)
         if not MODERN:
             self.completions.sweep()
+            ended += [(call, call) for call in self.completions.second_stages.sweep(now, ready)]
+        for call, title in ended:
+            self.stats.note(title, NOT_TAKEN_UP)
+            self.log.error("operation %s: %s", call, NOT_TAKEN_UP)
 
     # What the Node process asks (Manager of mgr_port)
 

@@ -1,11 +1,11 @@
-"""The completions of 14.2: made at once, started by `wait`, persistent when answered, effective when Node says so."""
+"""The completions of 14.2: made at once, started by `wait`, persistent when answered; what follows: second_stages."""
 
 import collections
 import threading
 import time
 import weakref
-from dataclasses import dataclass, field
-from typing import Any, Deque, Dict, Iterable, List, Optional, Set
+from dataclasses import dataclass
+from typing import Any, Deque, Dict, Iterable, List, Optional
 
 import orchestrator
 
@@ -17,11 +17,10 @@ from .failure import BadAnswer, BridgeFailure, CallTimeout, WireError
 from .generated.methods import Method
 from .native import to_native
 from .progress import ProgressEvents
+from .second_stages import SecondStages
 from .stats import Stats
 from .supervisor import Supervisor
 
-# A caller may tell the progress module of a completion after its end was told; that makes the event anew.
-COMPLETED_AGAIN_AFTER = 10.0
 NEVER_WAITED_FOR = 600.0
 
 
@@ -41,15 +40,6 @@ class _Submitted:
     waited_for: bool = False
 
 
-@dataclass
-class _Running:
-    """A write that is persistent and not yet effective."""
-
-    progress_id: str
-    completion: "weakref.ref[Any]"
-    calls: Set[str] = field(default_factory=set)
-
-
 class Completions:
     """Makes completions, waits for them, and ends them."""
 
@@ -58,10 +48,9 @@ class Completions:
         self._calls = calls
         self._events = events
         self._stats = stats
+        self.second_stages = SecondStages(events)
         self._lock = threading.Lock()
         self._submitted: Dict[str, _Submitted] = {}
-        self._running: Dict[str, _Running] = {}
-        self._complete_again: List[Any] = []
         # Calls whose completion is gone. The last reference may go in another module's interpreter: only noted there.
         self._ownerless: Deque[str] = collections.deque()
 
@@ -182,16 +171,13 @@ class Completions:
 
     def _take_operations(self, answer: Any) -> None:
         # Where the answer is read, so that no end of an operation can overtake its begin.
-        with self._lock:
-            for settled in answer.get("settled", []) if isinstance(answer, dict) else []:
+        for settled in answer.get("settled", []) if isinstance(answer, dict) else []:
+            with self._lock:
                 entry = self._submitted.get(settled.get("call", ""))
-                result = settled.get("result")
-                if entry is None or entry.progress_id is None or not isinstance(result, dict):
-                    continue
-                operations = result.get("operations") or []
-                running = _Running(entry.progress_id, entry.completion, {row["call"] for row in operations})
-                for call in running.calls:
-                    self._running[call] = running
+            result = settled.get("result")
+            operations = result.get("operations") if isinstance(result, dict) else None
+            if entry is not None and entry.progress_id is not None and operations:
+                self.second_stages.begin(entry.progress_id, entry.completion, [row["call"] for row in operations])
 
     def _settle(self, entry: _Submitted, settled: Dict[str, Any]) -> None:
         error = settled.get("error")
@@ -214,10 +200,10 @@ class Completions:
         if completion is not None:
             completion.value = value
             completion.answered = True
-            if entry.method.kind == "write":
+            if entry.method.kind == "write" and not completion.effective:
                 completion.progress = 0.5
         if entry.progress_id is not None and not operations:
-            self._end(entry.progress_id, completion, None)
+            self.second_stages.finish(entry.progress_id, completion, None)
 
     def _fail(self, entry: _Submitted, failure: BridgeFailure) -> None:
         self._forget(entry)
@@ -226,84 +212,25 @@ class Completions:
         if completion is not None:
             completion.exception = to_exception(failure)
         if entry.progress_id is not None:
-            self._end(entry.progress_id, completion, str(failure))
+            self.second_stages.finish(entry.progress_id, completion, failure)
 
     def _forget(self, entry: _Submitted) -> None:
         with self._lock:
             self._submitted.pop(entry.call, None)
 
-    # From persistent to effective
-
-    def report(self, call: str, fraction: float, message: str) -> bool:
-        """Whether the operation is one of these."""
-        running = self._running.get(call)
-        if running is None:
-            return False
-        completion = running.completion()
-        text = message or call
-        if completion is not None:
-            completion.progress = fraction
-            text = completion.text
-        self._events.update(running.progress_id, text, fraction)
-        return True
-
-    def end(self, call: str, failure: Optional[WireError] = None) -> bool:
-        """The second stage of a write ended. Whether it is one of these."""
-        with self._lock:
-            running = self._running.pop(call, None)
-            if running is None:
-                return False
-            running.calls.discard(call)
-            last = not running.calls
-            if failure is not None:
-                for other in running.calls:
-                    self._running.pop(other, None)
-        if last or failure is not None:
-            completion = running.completion()
-            if completion is not None and failure is not None:
-                completion.exception = to_exception(failure)
-            self._end(running.progress_id, completion, None if failure is None else str(failure))
-        return True
-
-    def lost(self, reason: str) -> None:
-        """Node is gone, and with it the second stages that it had under way."""
-        with self._lock:
-            running = {entry.progress_id: entry for entry in self._running.values()}
-            self._running.clear()
-        for entry in running.values():
-            completion = entry.completion()
-            if completion is not None:
-                completion.exception = classic_exception(orchestrator.OrchestratorError, reason)
-            self._end(entry.progress_id, completion, reason)
-
-    def _end(self, progress_id: str, completion: Any, failure: Optional[str]) -> None:
-        if failure is not None:
-            self._events.fail(progress_id, failure)
-        else:
-            if completion is not None:
-                completion.effective = True
-                completion.progress = 1.0
-            self._events.complete(progress_id)
-        with self._lock:
-            self._complete_again.append((time.monotonic() + COMPLETED_AGAIN_AFTER, progress_id))
-
     # What nobody waits for
 
     def sweep(self) -> None:
-        """Completes events once more, and gives up what was dropped or never waited for."""
+        """Gives up what was dropped or never waited for."""
         now = time.monotonic()
         with self._lock:
             dropped = [self._ownerless.popleft() for _ in range(len(self._ownerless))]
             ownerless = [self._submitted[call] for call in dropped if call in self._submitted]
-            due = [event for at, event in self._complete_again if at <= now]
-            self._complete_again = [(at, event) for at, event in self._complete_again if at > now]
             old = [
                 entry
                 for entry in self._submitted.values()
                 if not entry.waited_for and now - entry.at >= NEVER_WAITED_FOR
             ]
-        for event in due:
-            self._events.complete(event)
         for entry in ownerless:
             if not entry.waited_for:
                 self._abandon(entry, "its caller dropped it")
@@ -329,4 +256,5 @@ class Completions:
 
     def counts(self) -> Dict[str, int]:
         with self._lock:
-            return {"submitted": len(self._submitted), "running": len({id(run) for run in self._running.values()})}
+            submitted = len(self._submitted)
+        return {"submitted": submitted, "running": self.second_stages.count()}

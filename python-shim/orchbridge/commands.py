@@ -1,18 +1,14 @@
 """The commands of the module: `ceph orchbridge ...`."""
 
 import errno
-import json
-import platform
 import time
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List
 
+from . import op_commands
 from .activation import activate, deactivate
+from .answers import FORMAT, Answer, as_json
 from .forward import MODERN, feature_names, public_methods
-from .generated.methods import SCHEMA_HASH
-
-Answer = Tuple[int, str, str]
-
-_FORMAT = "name=format,type=CephChoices,strings=plain|json|json-pretty,req=false"
+from .status import show_status
 
 COMMANDS: List[Dict[str, str]] = [
     {"cmd": "orchbridge activate", "desc": "Make orchbridge the orchestrator of this cluster", "perm": "rw"},
@@ -21,9 +17,10 @@ COMMANDS: List[Dict[str, str]] = [
         "desc": "Stop being the orchestrator; run before disabling the module",
         "perm": "rw",
     },
-    {"cmd": f"orchbridge status {_FORMAT}", "desc": "Show the backend, the Node process and its calls", "perm": "r"},
-    {"cmd": f"orchbridge features {_FORMAT}", "desc": "List what the backend can do", "perm": "r"},
+    {"cmd": f"orchbridge status {FORMAT}", "desc": "Show the backend, the Node process and its calls", "perm": "r"},
+    {"cmd": f"orchbridge features {FORMAT}", "desc": "List what the backend can do", "perm": "r"},
     {"cmd": "orchbridge restart", "desc": "Restart the Node process", "perm": "rw"},
+    *op_commands.COMMANDS,
 ]
 
 
@@ -35,79 +32,13 @@ def handle(bridge: Any, cmd: Dict[str, Any]) -> Answer:
     return run(bridge, cmd)
 
 
-def _status(bridge: Any, cmd: Dict[str, Any]) -> Answer:
-    status = status_of(bridge)
-    if cmd.get("format", "plain").startswith("json"):
-        return 0, json.dumps(status, sort_keys=True, indent=2 if cmd["format"] == "json-pretty" else None), ""
-    return 0, "\n".join(_status_lines(status)), ""
-
-
-def status_of(bridge: Any) -> Dict[str, Any]:
-    """All that the module knows about itself."""
-    supervisor = bridge.supervisor
-    state = supervisor.available()
-    connection = supervisor.connection
-    now = time.monotonic()
-    hello = supervisor.hello if connection is not None else {}
-    return {
-        "version": hello.get("version"),
-        "schema_hash": SCHEMA_HASH,
-        "release": bridge.mgr.release_name,
-        "python": platform.python_version(),
-        "backend": {
-            "name": supervisor.settings.backend,
-            "available": state.available,
-            "reason": state.reason,
-            "details": state.details,
-        },
-        "node": {
-            "running": connection is not None,
-            "problem": supervisor.down,
-            "version": hello.get("node"),
-            "pid": hello.get("pid"),
-            "uptime_s": None if supervisor.connected_at is None else round(now - supervisor.connected_at, 1),
-            "restarts": max(0, supervisor.starts - 1),
-            "last_end": supervisor.last_end,
-            "last_end_at": _utc(supervisor.last_end_at),
-        },
-        "calls": {**bridge.stats.counts(), "on_the_wire": 0 if connection is None else connection.pending},
-        "completions": None if MODERN else bridge.completions.counts(),
-        "operations": bridge.operations.titles(),
-        "last_errors": bridge.stats.errors(),
-        "bridge": bridge.calls.ask("bridge/status", {}, 2.0),
-    }
-
-
-def _status_lines(status: Dict[str, Any]) -> List[str]:
-    node, backend, calls = status["node"], status["backend"], status["calls"]
-    lines = [
-        f"orchbridge {status['version'] or '(not running)'}, schemas {status['schema_hash']}",
-        f"Backend: {backend['name'] or '(none)'}",
-        f"Available: {'Yes' if backend['available'] else 'No (' + backend['reason'] + ')'}",
-    ]
-    if node["running"]:
-        up = _duration(node["uptime_s"])
-        lines.append(f"Node: {node['version']}, pid {node['pid']}, up {up}, restarts: {node['restarts']}")
-    else:
-        lines.append(f"Node: not running ({node['problem']})")
-    if node["last_end"]:
-        lines.append(f"Last end: {node['last_end_at']} {node['last_end']}")
-    lines.append(f"Calls: {calls['answered']} answered, {calls['failed']} failed, {calls['pending']} pending")
-    if status["operations"]:
-        lines.append("Operations under way:")
-        lines += [f"  {call}  {title}" for call, title in status["operations"].items()]
-    if status["last_errors"]:
-        lines.append("Last errors:")
-        lines += [f"  {error['at']}  {error['method']}: {error['message']}" for error in status["last_errors"]]
-    return lines
-
-
 def _features(bridge: Any, cmd: Dict[str, Any]) -> Answer:
     supported = set(bridge.supervisor.features)
     names = feature_names() if MODERN else [name for name in public_methods() if name not in _ALWAYS]
     features = {name: name in supported for name in names}
-    if cmd.get("format", "plain").startswith("json"):
-        return 0, json.dumps(features, sort_keys=True), ""
+    in_json = as_json(cmd, features)
+    if in_json is not None:
+        return in_json
     width = max(map(len, features))
     return 0, "\n".join(f"{name.ljust(width)}  {'yes' if has else 'no'}" for name, has in features.items()), ""
 
@@ -142,20 +73,8 @@ def _deactivate(bridge: Any, cmd: Dict[str, Any]) -> Answer:
 _HANDLERS: Dict[str, Callable[[Any, Dict[str, Any]], Answer]] = {
     "orchbridge activate": _activate,
     "orchbridge deactivate": _deactivate,
-    "orchbridge status": _status,
+    "orchbridge status": show_status,
     "orchbridge features": _features,
     "orchbridge restart": _restart,
+    **op_commands.HANDLERS,
 }
-
-
-def _duration(seconds: Optional[float]) -> str:
-    if seconds is None:
-        return "?"
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} s"
-
-
-def _utc(at: Optional[float]) -> Optional[str]:
-    return None if at is None else time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

@@ -15,6 +15,8 @@ from .failure import BadAnswer, BadValue, BridgeFailure, CallTimeout, Connection
 from .frames import FrameParser, FramingError, decode, encode
 from .writer import DeadlinePassed, FrameWriter
 
+# Of 0.4 MB each. What fits into Node's memory fits in here; an endless answer would fill the manager's.
+PAGE_LIMIT = 5000
 READ_SIZE = 256 * 1024
 # How long the background thread keeps away after it met a caller that reads.
 LINGER = 0.02
@@ -273,16 +275,20 @@ class Connection:
             raise FramingError(f"neither a request nor an answer: keys {sorted(message)}")
 
     def _add_page(self, params: Any) -> None:
-        if not isinstance(params, dict) or not isinstance(params.get("value"), list):
-            raise FramingError("$/progress: expected a token and a list")
+        token = params.get("token") if isinstance(params, dict) else None
+        if not isinstance(token, str) or not isinstance(params.get("value"), list):
+            raise FramingError("$/progress: expected a token as text and a list")
         # A page of a call that was given up meanwhile is nobody's.
-        pages = self._pages.get(params.get("token", ""))
+        pages = self._pages.get(token)
         if pages is not None:
+            if len(pages) >= PAGE_LIMIT:
+                raise FramingError(f"$/progress: more than {PAGE_LIMIT} pages of one answer")
             pages.append(params["value"])
 
     def _settle(self, request_id: Any, message: Dict[str, Any]) -> None:
         with self._mutex:
-            pending = self._pending.pop(request_id, None) if isinstance(request_id, int) else None
+            # Not isinstance: `true` is no 1.
+            pending = self._pending.pop(request_id, None) if type(request_id) is int else None
         if pending is None:
             return  # cancelled meanwhile
         error = message.get("error")
@@ -322,11 +328,11 @@ class Connection:
 
 def _wire_error(error: Any) -> WireError:
     if not isinstance(error, dict):
-        return WireError(-32603, f"an error that is no object: {error!r}")
-    code, data = error.get("code"), error.get("data")
+        return WireError(-32603, f"an error that is no object, but a {type(error).__name__}")
+    code, message, data = error.get("code"), error.get("message", ""), error.get("data")
     return WireError(
-        code if isinstance(code, int) else -32603,
-        str(error.get("message", "")),
+        code if type(code) is int else -32603,
+        message if isinstance(message, str) else f"an error whose message is a {type(message).__name__}",
         data if isinstance(data, dict) else None,
     )
 

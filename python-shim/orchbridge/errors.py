@@ -39,6 +39,11 @@ def classic_exception(cls: Any, text: str) -> Exception:
     return _typed(exception)
 
 
+def errno_of(failure: BridgeFailure) -> int:
+    """The positive errno of a command that ends with the failure."""
+    return _row(failure)[1]
+
+
 def _typed(exception: Any) -> Exception:
     assert isinstance(exception, Exception)
     return exception

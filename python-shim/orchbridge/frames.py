@@ -10,10 +10,12 @@ FRAME_LIMIT = 64 * 1024 * 1024
 # The cyclic collector walks a growing result again and again: two thirds of the time of a large json.loads.
 COLLECTOR_PAUSE_FROM = 64 * 1024
 
-_LENGTH = re.compile(rb"content-length:[ \t]*(\d{1,15})[ \t]*", re.IGNORECASE)
-_TYPE = re.compile(rb"content-type:[ -~]*", re.IGNORECASE)
+_LENGTH = re.compile(rb"content-length: *(\d{1,15}) *", re.IGNORECASE)
+_TYPE = re.compile(rb"content-type:(?!.*charset=(?!\"?utf-?8))[ -~]*", re.IGNORECASE)
 # A header so far, before its end has come: printable ASCII and CRLF. A stray line of text ends in a bare LF.
 _HEADER_SO_FAR = re.compile(rb"(?:[ -~]|\r\n)*\r?")
+_HEADER_END = b"\r\n\r\n"
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class FramingError(Exception):
@@ -43,18 +45,18 @@ class FrameParser:
             yield body
 
     def _take_header(self) -> bool:
-        end = self._buffer.find(b"\r\n\r\n", 0, self._header_limit + 4)
+        end = self._buffer.find(_HEADER_END, 0, self._header_limit + len(_HEADER_END))
         header = bytes(self._buffer[: end if end >= 0 else self._header_limit])
         if end < 0:
             if not _HEADER_SO_FAR.fullmatch(header):
                 raise FramingError(f"expected a Content-Length header, got {_quoted(header)}")
-            if len(self._buffer) > self._header_limit:
+            if len(self._buffer) >= self._header_limit + len(_HEADER_END):
                 raise FramingError(f"a header is longer than {self._header_limit} bytes: {_quoted(header)}")
             return False
         self._length = _content_length(header)
         if self._length > self._frame_limit:
             raise FramingError(f"a frame of {self._length} bytes is over the limit of {self._frame_limit} bytes")
-        del self._buffer[: end + 4]
+        del self._buffer[: end + len(_HEADER_END)]
         return True
 
 
@@ -75,12 +77,18 @@ def encode(message: Any) -> bytes:
 
 
 def decode(body: bytes) -> Any:
-    """The message in a frame. FramingError when it is not JSON."""
+    """The message in a frame. FramingError when it is not JSON.
+
+    Half of a surrogate pair, which only an escape can say, becomes U+FFFD: the manager's C++ takes nothing but UTF-8,
+    and refuses what it cannot encode in whichever of Ceph's modules it meets it.
+    """
     paused = len(body) > COLLECTOR_PAUSE_FROM and gc.isenabled()
     if paused:
         gc.disable()
     try:
-        return json.loads(str(body, "utf-8"), parse_constant=_refuse)
+        text = str(body, "utf-8")
+        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        return _mended(value) if "\\ud" in text or "\\uD" in text else value
     except (ValueError, RecursionError) as error:
         raise FramingError(f"a frame is not JSON ({error}): {_quoted(body)}") from error
     finally:
@@ -90,6 +98,23 @@ def decode(body: bytes) -> Any:
 
 def _refuse(constant: str) -> Any:
     raise ValueError(f"{constant} is not JSON")
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    if value - value != 0:
+        raise ValueError(f"{number} is beyond all numbers")
+    return value
+
+
+def _mended(value: Any) -> Any:
+    if isinstance(value, str):
+        return _LONE_SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_mended(item) for item in value]
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    return value
 
 
 def _quoted(data: bytes) -> str:

@@ -1,13 +1,16 @@
 """The module's health checks: those of the bridge and those that the Node side sets, which to Ceph are one set."""
 
 import threading
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 # A restart within this time is nothing that an operator must hear of.
 GRACE = 5.0
 
 _DOWN = "ORCHBRIDGE_DOWN"
 _UNAVAILABLE = "ORCHBRIDGE_BACKEND_UNAVAILABLE"
+_FAILED = "ORCHBRIDGE_OPERATION_FAILED"
+# The monitors keep every line; the rest is in `op ls`.
+MOST_LINES = 50
 
 
 class Health:
@@ -21,14 +24,24 @@ class Health:
         self._published: Optional[Dict[str, Any]] = None
         self._since: Dict[str, float] = {}
 
-    def look(self, now: float, down: Optional[str], unavailable: Optional[str], lasting: bool) -> None:
+    def look(
+        self,
+        now: float,
+        down: Optional[str],
+        unavailable: Optional[str],
+        lasting: bool,
+        failures: Sequence[str] = (),
+    ) -> None:
         """Raises and clears the bridge's own checks: each names its reason, or None when all is well.
 
-        `lasting`: nothing will change by itself, so there is no need to wait.
+        `lasting`: nothing will change by itself, so there is no need to wait. `failures`: a sentence for each operation
+        that needs an operator.
         """
         own: Dict[str, Any] = {}
         self._add(own, now, _DOWN, "orchbridge does not run", down, lasting)
         self._add(own, now, _UNAVAILABLE, "the orchestrator behind orchbridge is not available", unavailable, False)
+        if failures:
+            own[_FAILED] = _failed(failures)
         with self._lock:
             self._own = own
         self._update()
@@ -55,6 +68,15 @@ class Health:
             if checks != self._published:
                 self._published = checks
                 self._publish(checks)
+
+
+def _failed(failures: Sequence[str]) -> Dict[str, Any]:
+    count = len(failures)
+    detail = list(failures[:MOST_LINES])
+    if count > MOST_LINES:
+        detail.append(f"and {count - MOST_LINES} more: ceph orchbridge op ls")
+    summary = f"{count} operation{'' if count == 1 else 's'} of orchbridge failed or cannot be taken up again"
+    return {"severity": "warning", "summary": summary, "count": count, "detail": detail}
 
 
 def _check(check: Any) -> Dict[str, Any]:

@@ -9,6 +9,10 @@
 lifeline=$1
 shift
 
+# What a backend writes is nobody else's, and a dump of its memory would hold secrets.
+umask 077
+ulimit -c 0
+
 exec 3<&0 4>&1 </dev/null >&2
 "$@" &
 node=$!

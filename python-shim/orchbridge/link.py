@@ -6,7 +6,8 @@ from typing import Any, Dict, Protocol, Sequence
 
 from .connection import Connection
 from .failure import BridgeFailure, CallTimeout
-from .process import NodeProcess
+from .permissions import Permissions
+from .process import NodeProcess, resident_bytes
 
 STOP_TIMEOUT = 5.0
 # Silence after which Node is asked whether it lives, and how long it may take to answer, twice.
@@ -28,11 +29,14 @@ class Owner(Protocol):
 class NodeLink:
     """Starts a process. OSError when that is not possible."""
 
-    def __init__(self, command: Sequence[str], owner: Owner, log: logging.Logger) -> None:
+    def __init__(
+        self, command: Sequence[str], owner: Owner, log: logging.Logger, variables: Sequence[str] = ()
+    ) -> None:
+        self._started_with = (list(command), list(variables))
         self._owner = owner
         self._log = log
         self._silent_pings = 0
-        self.process = NodeProcess(command, log)
+        self.process = NodeProcess(command, log, variables)
         self.connection = Connection(self.process.read_fd, self.process.write_fd, self)
 
     def start(self) -> None:
@@ -40,12 +44,17 @@ class NodeLink:
         self.connection.start()
         self.process.watch(self._exited)
 
+    def starts_like(self, command: Sequence[str], permissions: Permissions) -> bool:
+        """Whether a process that is started so would be as this one."""
+        return (list(command), list(permissions.environment)) == self._started_with
+
     @property
     def lives(self) -> bool:
         return self.connection.closed is None
 
     def end(self, reason: str) -> None:
         """Ends the process in good order, and by force when it takes too long."""
+        self.process.expect_end(reason)
         self.connection.close(reason)
         if not self.process.wait(STOP_TIMEOUT):
             self.kill(reason)
@@ -53,6 +62,15 @@ class NodeLink:
 
     def kill(self, reason: str) -> None:
         self.process.kill(reason)
+
+    def watch_memory(self, pid: Any, limit_mb: int) -> None:
+        """Ends a process that occupies more: V8 bounds its own heap only, not buffers and native memory."""
+        resident = resident_bytes(pid)
+        if resident is not None and resident > limit_mb * 1_000_000:
+            self.kill(
+                f"it occupies {resident // 1_000_000} MB of memory, and may {limit_mb}; look for what the backend "
+                "keeps, or raise memory_limit: ceph config set mgr mgr/orchbridge/memory_limit MB"
+            )
 
     def watch(self, stood_still: bool) -> None:
         """Ends a process whose event loop is blocked. `stood_still`: so did this machine, and silence means nothing."""

@@ -24,11 +24,16 @@ def parse(line: str) -> Tuple[int, str]:
     if line.startswith("{"):
         try:
             entry = json.loads(line)
-        except ValueError:
-            entry = None
-        if isinstance(entry, dict) and isinstance(entry.get("level"), int):
-            return _level(entry["level"]), _text(entry)
-    return logging.INFO, line
+            if isinstance(entry, dict) and isinstance(entry.get("level"), int):
+                return _level(entry["level"]), clean(_text(entry))
+        except (ValueError, RecursionError):
+            pass
+    return logging.INFO, clean(line)
+
+
+def clean(text: str) -> str:
+    """The text as the manager's log takes it: it is written in C, and knows neither NUL nor half a character."""
+    return text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\\0")
 
 
 def _level(pino: int) -> int:
@@ -73,6 +78,10 @@ class LineLog:
             self._recent.append((level, text))
             if self._may_log():
                 self._log.log(level, "%s", text)
+
+    def said(self, words: str) -> bool:
+        """Whether one of the last lines holds these words."""
+        return any(words in text for _, text in list(self._recent))
 
     def last_words(self) -> str:
         """The line that says most about an end: the last error, else the last line with something in it."""

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import zlib
 from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
 from .connection import Connection
@@ -12,6 +13,9 @@ from .workers import Workers
 
 THREADS = 8
 WAITING = 1000
+# The journal's keys, and how many of its requests are served at once; those of one key in their order.
+JOURNAL = "op/"
+JOURNAL_THREADS = 4
 # Monitors keep no more of one value.
 STORE_LIMIT = 65_536
 _STORE = "mgr/orchbridge/"
@@ -53,6 +57,8 @@ class MgrPort:
         self._events = events
         self._log = log
         self._workers = Workers("orchbridge-mgr-port", THREADS, WAITING, log)
+        # However much a backend asks for, the journal does not wait behind it.
+        self._journal = [Workers("orchbridge-journal", 1, WAITING, log) for _ in range(JOURNAL_THREADS)]
         self._methods: Dict[str, Callable[[Dict[str, Any]], Any]] = {
             "mgr/get": self._get,
             "mgr/command": self._command,
@@ -67,10 +73,16 @@ class MgrPort:
 
     def request(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
         """Takes a request; the answer follows from another thread."""
-        if not self._workers.submit(lambda: self._serve(connection, request_id, method, params)):
+        if not self._workers_for(method, params).submit(lambda: self._serve(connection, request_id, method, params)):
             # From here: an answer of a few bytes, and nobody else is free.
             text = f"{method}: {WAITING} requests to the manager are waiting already"
             connection.respond_error(request_id, _UNAVAILABLE_ERROR, text, {"type": "UnavailableError", "errno": 11})
+
+    def _workers_for(self, method: str, params: Any) -> Workers:
+        key = params.get("key", params.get("prefix")) if isinstance(params, dict) else None
+        if not method.startswith("mgr/store_") or not isinstance(key, str) or not key.startswith(JOURNAL):
+            return self._workers
+        return self._journal[zlib.crc32(key.encode("utf-8", "surrogatepass")) % JOURNAL_THREADS]
 
     def _serve(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
         serve = self._methods.get(method)
@@ -121,7 +133,8 @@ class MgrPort:
             _check(0 if retval == _ENOENT else retval, stderr)
             return {}
         if not isinstance(value, str):
-            raise BadValue(f"value: expected string or null, got {json.dumps(value)[:40]}")
+            # Not the value itself: it may be secret.
+            raise BadValue(f"value: expected string or null, got {type(value).__name__}")
         size = len(value.encode("utf-8", "surrogatepass"))
         if size > STORE_LIMIT:
             raise BadValue(f"value: expected at most {STORE_LIMIT} bytes, got {size}")

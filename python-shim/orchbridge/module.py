@@ -38,11 +38,11 @@ class Module(mgr_module.MgrModule, orchestrator.Orchestrator):  # type: ignore[m
         former = reap_former()
         if former is not None:
             self.log.debug("reaped %s, the launcher of before this manager replaced itself", former)
-        self._bridge.supervisor.run()
+        self._bridge.run()
         self._stopped.set()
 
     def shutdown(self) -> None:
-        self._bridge.supervisor.stop()
+        self._bridge.stop()
         self._stopped.wait(5)
         super().shutdown()
 

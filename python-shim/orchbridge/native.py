@@ -20,7 +20,7 @@ _PLAIN = ("string", "null", "boolean", "integer", "number")
 def to_native(result: str, value: Any) -> Any:
     """The answer of a method whose result is `result`, such as `InventoryHost[]`. Never None."""
     if result.endswith("[]"):
-        return _list(result[:-2], value or [])
+        return _list(result[:-2], [] if value is None else value)
     if value is None:
         return "" if result in _PLAIN else {}
     builder = BUILDERS.get(result)
@@ -34,7 +34,9 @@ def empty(result: str) -> Any:
     return None if result in _PLAIN or result in BUILDERS else {}
 
 
-def _list(item: str, rows: List[Any]) -> List[Any]:
+def _list(item: str, rows: Any) -> List[Any]:
+    if not isinstance(rows, list):
+        raise BadAnswer(f"{item}[]: expected a list, got a {type(rows).__name__}")
     builder = BUILDERS.get(item)
     if builder is None:
         return rows

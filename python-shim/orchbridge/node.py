@@ -6,7 +6,8 @@ import shutil
 import subprocess
 from typing import Dict, List, Optional, Tuple
 
-from .settings import Settings
+from .permissions import NONE, Permissions, permission_flags
+from .settings import DEFAULT_MEMORY_LIMIT, Settings
 
 OLDEST = (22, 18)
 FOLDER = os.path.dirname(os.path.abspath(__file__))
@@ -20,14 +21,15 @@ class NodeMissing(Exception):
     """There is nothing to start; the message says what to do."""
 
 
-def node_command(settings: Settings, folder: str = FOLDER) -> List[str]:
-    """The command of the Node process. NodeMissing tells what is missing or too old."""
+def node_command(settings: Settings, declared: Permissions = NONE, folder: str = FOLDER) -> List[str]:
+    """The command of the Node process, which may do what its backend declares. NodeMissing tells what is in the way."""
     program = os.path.join(folder, "js", "main.mjs")
     if not os.path.isfile(program):
         raise NodeMissing(f"{program} is missing: run npx orchbridge install --mgr-dir {os.path.dirname(folder)} again")
     node = _find_node(settings, folder)
-    _check_version(node)
-    flags = [] if settings.memory_limit is None else [f"--max-old-space-size={settings.memory_limit}"]
+    version = _checked_version(node)
+    memory = settings.memory_limit or DEFAULT_MEMORY_LIMIT
+    flags = [f"--max-old-space-size={memory}", *permission_flags(settings, declared, version, folder)]
     return [node, *flags, program, "serve", "--fd", "3", "4"]
 
 
@@ -42,16 +44,18 @@ def _find_node(settings: Settings, folder: str) -> str:
     return found
 
 
-def _check_version(node: str) -> None:
+def _checked_version(node: str) -> Tuple[int, int]:
     version = _version(node)
     numbers = re.fullmatch(r"v(\d+)\.(\d+)\.\S+", version)
     if numbers is None:
         raise NodeMissing(f"{node} is not Node: --version answers {version!r}; name another: {_PATH_OPTION}")
-    if (int(numbers[1]), int(numbers[2])) < OLDEST:
+    found = int(numbers[1]), int(numbers[2])
+    if found < OLDEST:
         wanted = ".".join(map(str, OLDEST))
         raise NodeMissing(
             f"{node} is Node {version[1:]}, too old: install Node {wanted} or later, or name one: {_PATH_OPTION}"
         )
+    return found
 
 
 def _version(node: str) -> str:

@@ -7,37 +7,44 @@ import signal
 import subprocess
 import threading
 import time
-from typing import Callable, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence, Tuple
 
 from .log_lines import LineLog
 
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.sh")
 # Handed to the process besides ORCHBRIDGE_*.
 INHERITED = ("PATH", "HOME", "LANG", "TZ")
-# Holds `PID STARTTIME` of the child: the environment outlives execv, by which a manager replaces itself.
+_MEMORY_FLAG = "--max-old-space-size="
+# V8's last words.
+_OUT_OF_MEMORY = "JavaScript heap out of memory"
+# Holds `PID STARTTIME` of each child, two while a backend is looked at: the environment outlives execv, by which a
+# manager replaces itself.
 CHILD_VARIABLE = "ORCHBRIDGE_FORMER_CHILD"
 
 
-def child_environment(environ: Mapping[str, str]) -> Dict[str, str]:
-    """What of the manager's environment the Node process gets."""
+def child_environment(environ: Mapping[str, str], declared: Sequence[str] = ()) -> Dict[str, str]:
+    """What of the manager's environment the Node process gets; `declared`: more names, which its backend needs."""
     return {
         name: value
         for name, value in environ.items()
-        if name in INHERITED or (name.startswith("ORCHBRIDGE_") and name != CHILD_VARIABLE)
+        if name in INHERITED or name in declared or (name.startswith("ORCHBRIDGE_") and name != CHILD_VARIABLE)
     }
 
 
 class NodeProcess:
     """A running Node process. `read_fd` and `write_fd` are the protocol's ends; whoever uses them closes them."""
 
-    def __init__(self, command: Sequence[str], log: logging.Logger) -> None:
+    def __init__(self, command: Sequence[str], log: logging.Logger, variables: Sequence[str] = ()) -> None:
         self._lines = LineLog(log)
+        self._memory_flag = next((word for word in command if word.startswith(_MEMORY_FLAG)), "")
+        self._asked: Optional[str] = None
         self._kill_reason: Optional[str] = None
         self._reaping = threading.Lock()
         self._reaped = False
         self._exited = threading.Event()
         self.end = ""
-        self._popen, self.read_fd, self.write_fd, self._lifeline = _start(command)
+        environment = child_environment(os.environ, variables)
+        self._popen, self.read_fd, self.write_fd, self._lifeline = _start(command, environment)
         _remember(self._popen.pid)
         self._stderr = threading.Thread(target=self._pump_stderr, name="orchbridge-stderr", daemon=True)
         self._stderr.start()
@@ -54,6 +61,15 @@ class NodeProcess:
     def wait(self, timeout: float) -> bool:
         """Whether the process has ended, after at most `timeout` seconds."""
         return self._exited.wait(timeout)
+
+    def expect_end(self, reason: str) -> None:
+        """Its end was asked for: that it ends is no failure."""
+        if self._asked is None:
+            self._asked = reason
+
+    @property
+    def end_was_asked(self) -> bool:
+        return self._asked is not None
 
     def kill(self, reason: str) -> None:
         """Ends the whole process group at once; the first reason is the one told."""
@@ -73,7 +89,10 @@ class NodeProcess:
         assert self._popen.stderr is not None
         with self._popen.stderr as stream:
             for line in iter(lambda: stream.readline(64 * 1024), b""):
-                self._lines.take(line.decode("utf-8", "replace").rstrip("\r\n"))
+                try:
+                    self._lines.take(line.decode("utf-8", "replace").rstrip("\r\n"))
+                except Exception:
+                    pass  # a log that refuses a line must not end the reading: Node would block on a full pipe
 
     def _await_exit(self, on_exit: Callable[[str], None]) -> None:
         try:
@@ -85,6 +104,7 @@ class NodeProcess:
             self._kill_group()
             status = self._popen.wait()
             self._reaped = True
+        _forget(self.pid)
         os.close(self._lifeline)
         self._stderr.join(0.3)
         self.end = self._explain(status)
@@ -92,6 +112,16 @@ class NodeProcess:
         on_exit(self.end)
 
     def _explain(self, status: int) -> str:
+        if self._asked is not None:
+            forced = "" if self._kill_reason is None else ", by force"
+            return f"the Node process was ended on request{forced}: {self._asked}"
+        aborted = status in (-signal.SIGABRT, 128 + signal.SIGABRT)
+        if self._kill_reason is None and aborted and self._lines.said(_OUT_OF_MEMORY):
+            limit = f" {self._memory_flag[len(_MEMORY_FLAG) :]} MB of" if self._memory_flag else ""
+            return (
+                f"the Node process ran out of memory: its JavaScript objects need more than the{limit} memory_limit; "
+                "look for what the backend keeps, or raise it: ceph config set mgr mgr/orchbridge/memory_limit MB"
+            )
         if self._kill_reason is not None:
             how = f"the Node process was ended: {self._kill_reason}"
         elif status < 0 or 128 < status < 128 + signal.NSIG:
@@ -102,7 +132,7 @@ class NodeProcess:
         return f"{how}; its last log line: {words}" if words else how
 
 
-def _start(command: Sequence[str]) -> Tuple["subprocess.Popen[bytes]", int, int, int]:
+def _start(command: Sequence[str], environment: Dict[str, str]) -> Tuple["subprocess.Popen[bytes]", int, int, int]:
     """The process, the ends of its stdout, stdin and life line."""
     stdin_read, stdin_write = os.pipe()
     stdout_read, stdout_write = os.pipe()
@@ -117,7 +147,7 @@ def _start(command: Sequence[str]) -> Tuple["subprocess.Popen[bytes]", int, int,
             stderr=subprocess.PIPE,
             pass_fds=(lifeline,),
             start_new_session=True,
-            env=child_environment(os.environ),
+            env=environment,
             cwd="/",
         )
     except BaseException:
@@ -130,23 +160,45 @@ def _start(command: Sequence[str]) -> Tuple["subprocess.Popen[bytes]", int, int,
     return process, stdout_read, stdin_write, life_write
 
 
+_children: Dict[int, int] = {}
+_children_lock = threading.Lock()
+
+
 def _remember(pid: int) -> None:
     stat = _stat(pid)
-    if stat is not None:
-        os.environ[CHILD_VARIABLE] = f"{pid} {stat[1]}"
+    with _children_lock:
+        if stat is not None:
+            _children[pid] = stat[1]
+        _write_children()
+
+
+def _forget(pid: int) -> None:
+    with _children_lock:
+        _children.pop(pid, None)
+        _write_children()
+
+
+def _write_children() -> None:
+    os.environ[CHILD_VARIABLE] = " ".join(f"{pid} {started}" for pid, started in _children.items())
 
 
 def reap_former(timeout: float = 5.0) -> Optional[int]:
-    """Reaps the child that this process had before it replaced itself by execv, and gives its pid.
+    """Reaps the children that this process had before it replaced itself by execv, and gives the first one's pid.
 
-    Its life line ended with the execv, so it is dead or dying; nobody else knows that it is ours to reap.
+    Their life lines ended with the execv, so they are dead or dying; nobody else knows that they are ours to reap.
     """
     try:
-        pid, started = (int(word) for word in os.environ.get(CHILD_VARIABLE, "").split())
+        words = [int(word) for word in os.environ.get(CHILD_VARIABLE, "").split()]
     except ValueError:
         return None
-    if _stat(pid) != (os.getpid(), started):
-        return None
+    reaped = [pid for pid, started in zip(words[::2], words[1::2]) if _reap(pid, started, timeout)]
+    return reaped[0] if reaped else None
+
+
+def _reap(pid: int, started: int, timeout: float) -> bool:
+    # A child of this run of the program has a thread that waits for it.
+    if _stat(pid) != (os.getpid(), started) or pid in _children:
+        return False
     deadline = time.monotonic() + timeout
     try:
         while os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -156,8 +208,8 @@ def reap_former(timeout: float = 5.0) -> Optional[int]:
                 break
             time.sleep(0.02)
     except OSError:
-        return None
-    return pid
+        return False
+    return True
 
 
 def _stat(pid: int) -> Optional[Tuple[int, int]]:
@@ -166,6 +218,15 @@ def _stat(pid: int) -> Optional[Tuple[int, int]]:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as stat:
             fields = stat.read().rpartition(")")[2].split()
         return int(fields[1]), int(fields[19])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
+def resident_bytes(pid: Any) -> Optional[int]:
+    """Memory that a process occupies; None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return None
 

@@ -2,8 +2,10 @@
 
 import logging
 import threading
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
+from .failure import BridgeFailure, Unavailable
+from .followed import NOT_TAKEN_UP, Followed
 from .workers import Workers
 
 Remote = Callable[..., Any]
@@ -43,17 +45,34 @@ class ProgressEvents:
 
 
 class Operations:
-    """The writes of modern callers that are persistent and not yet effective."""
+    """The writes that are persistent and not yet effective: of modern callers, and all that Node takes up again.
+
+    They outlive the Node process: its next one takes them up from the journal.
+    """
 
     def __init__(self, events: ProgressEvents) -> None:
         self._events = events
         self._lock = threading.Lock()
         self._titles: Dict[str, str] = {}
+        self._followed = Followed()
 
     def begin(self, call: str, title: str) -> None:
+        """A write was answered and goes on."""
         with self._lock:
+            if self._followed.has_ended(call):
+                return
+            known = call in self._titles
+            self._followed.spoken_of(call)
             self._titles[call] = title
-        self._events.update(_event(call), title, 0.0)
+        if not known:
+            self._events.update(_event(call), title, 0.0)
+
+    def take_up(self, call: str, title: str, fraction: float) -> None:
+        """Node goes on with an operation of before: makes its event anew, or keeps it."""
+        with self._lock:
+            self._followed.spoken_of(call)
+            self._titles[call] = title
+        self._events.update(_event(call), title, fraction)
 
     def report(self, call: str, fraction: float, message: str) -> bool:
         """Whether the operation is one of these."""
@@ -64,23 +83,28 @@ class Operations:
         self._events.update(_event(call), message or title, fraction)
         return True
 
-    def end(self, call: str, failure: Optional[str] = None) -> Optional[str]:
+    def end(self, call: str, failure: Optional[BridgeFailure] = None) -> Optional[str]:
         """Ends the operation's event and gives its title; None when it is none of these."""
         with self._lock:
             title = self._titles.pop(call, None)
+            self._followed.ended(call, failure)
         if title is not None:
             if failure is None:
                 self._events.complete(_event(call))
             else:
-                self._events.fail(_event(call), failure)
+                self._events.fail(_event(call), str(failure))
         return title
 
-    def lost(self, reason: str) -> None:
-        """Node is gone; if it takes an operation up again, it makes the event anew."""
+    def connected(self) -> None:
+        """A new Node process runs; it will tell which of these it takes up."""
         with self._lock:
-            calls = list(self._titles)
-        for call in calls:
-            self.end(call, reason)
+            self._followed.connected(self._titles)
+
+    def sweep(self, now: float, ready: bool) -> List[Tuple[str, str]]:
+        """Ends what the present process did not take up, and gives call and title of each."""
+        with self._lock:
+            overdue = self._followed.overdue(now, ready)
+        return [(call, self.end(call, Unavailable(NOT_TAKEN_UP)) or call) for call in overdue]
 
     def titles(self) -> Dict[str, str]:
         """The operations under way, by call."""

@@ -40,7 +40,8 @@ DECLARED: List[Dict[str, Any]] = [
     {
         "name": "memory_limit",
         "type": "uint",
-        "desc": "MB that the Node process may use for JavaScript objects",
+        "desc": "MB that the Node process may use for JavaScript objects, default 1024; for all else it may use half as"
+        " much, at least 256",
         "min": 32,
         "runtime": True,
     },
@@ -54,6 +55,9 @@ DECLARED: List[Dict[str, Any]] = [
 
 # A packaged manager runs with ProtectHome and PrivateTmp: files there do not exist for it.
 HIDDEN_FOLDERS = ("/home", "/root", "/tmp")
+
+# MB. Hosts, daemons and devices of some thousand nodes fit many times; a leak does not take the manager's host with it.
+DEFAULT_MEMORY_LIMIT = 1024
 
 UNSET_BACKEND = "set a backend: ceph config set mgr mgr/orchbridge/backend NAME"
 
@@ -79,6 +83,12 @@ class Settings:
     def backend_choice(self) -> Dict[str, Any]:
         """The `backend` of `initialize` and `bridge/configure`."""
         return {"name": self.backend, "options": self.backend_options, "options_error": self.options_error}
+
+    @property
+    def resident_limit(self) -> int:
+        """MB that the Node process may occupy: memory_limit, and more for buffers, native memory and Node itself."""
+        limit = self.memory_limit or DEFAULT_MEMORY_LIMIT
+        return limit + max(256, limit // 2)
 
     def needs_new_process(self, other: "Settings") -> bool:
         """Whether a change to `other` takes effect only in a new Node process."""
@@ -194,4 +204,25 @@ def _trusted_file(name: str, value: Any) -> str:
         raise SettingsError(f"{name}: {path} must be owned by root or the manager's user; run chown root {path}")
     if entry.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(f"{name}: {path} must not be writable by others; run chmod go-w {path}")
+    _check_folders(name, real)
     return path
+
+
+def _check_folders(name: str, real: str) -> None:
+    """Who can write into a folder above a file can put another in its place. Node itself may not look so far up."""
+    folder = os.path.dirname(real)
+    while True:
+        entry = os.stat(folder)
+        if entry.st_uid not in (0, os.geteuid()):
+            raise SettingsError(
+                f"{name}: {folder}, in which {real} lies, must be owned by root or the manager's user; "
+                f"run chown root {folder}"
+            )
+        # In a sticky folder others can add files, but not replace this one.
+        if entry.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not entry.st_mode & stat.S_ISVTX:
+            raise SettingsError(
+                f"{name}: {folder}, in which {real} lies, must not be writable by others; run chmod go-w {folder}"
+            )
+        if folder == "/":
+            return
+        folder = os.path.dirname(folder)

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Protocol
 
 from .connection import Connection
+from .declarations import BackendRefused, Declarations
 from .failure import BridgeFailure, CallTimeout, Unavailable, WireError
 from .link import PING_TIMEOUT, NodeLink, introduction
 from .node import NodeMissing
+from .permissions import NONE, Permissions
 from .restarts import Restarts
 from .settings import UNSET_BACKEND, Settings, SettingsError
 
@@ -24,7 +26,8 @@ TICK = 1.0
 class Peer(Protocol):
     """Who uses the connection. All methods must return at once."""
 
-    def lost(self, reason: str) -> None: ...
+    def connected(self, connection: Connection) -> None:
+        """A new process has introduced itself; nobody uses it yet."""
 
     def notification(self, method: str, params: Dict[str, Any]) -> None: ...
 
@@ -40,6 +43,7 @@ class BackendState:
     details: Dict[str, Any] = field(default_factory=dict)
     backend: Optional[str] = None
     features: List[str] = field(default_factory=list)
+    failures: List[str] = field(default_factory=list)
 
 
 class Supervisor:
@@ -49,7 +53,7 @@ class Supervisor:
         self,
         *,
         settings: Callable[[], Settings],
-        command: Callable[[Settings], List[str]],
+        command: Callable[[Settings, Permissions], List[str]],
         session: Callable[[], Dict[str, Any]],
         peer: Peer,
         look: Callable[[], None],
@@ -66,8 +70,11 @@ class Supervisor:
         self._lifecycle = threading.Lock()
         self._wake = threading.Event()
         self._stopping = False
+        # Set once, when another manager leads.
+        self._stood_down: Optional[str] = None
         self._options_changed = True
         self._restarts = Restarts()
+        self._declarations = Declarations(log)
         self._link: Optional[NodeLink] = None
         self._introduced = False
         self._next_start = 0.0
@@ -80,11 +87,16 @@ class Supervisor:
         self.settings_error: Optional[str] = None
         self.state: Optional[BackendState] = None
         self.features: List[str] = []
+        self.failures: List[str] = []
         self.hello: Dict[str, Any] = {}
+        # What the present process may do besides using its own files.
+        self.permissions = NONE
         self.starts = 0
+        self.crashes = 0
         self.connected_at: Optional[float] = None
         self.last_end: Optional[str] = None
         self.last_end_at: Optional[float] = None
+        self.last_end_requested = False
 
     # What is known, from memory
 
@@ -97,6 +109,8 @@ class Supervisor:
     @property
     def down(self) -> Optional[str]:
         """Why Node does not run, or None while it does."""
+        if self._stood_down is not None:
+            return self._stood_down
         if self.connection is not None:
             return None
         if self.settings_error is not None and not self._configured:
@@ -107,7 +121,8 @@ class Supervisor:
     @property
     def lasting(self) -> bool:
         """Whether `down` needs somebody to do something."""
-        return self._lasting or (self.settings_error is not None and not self._configured)
+        misconfigured = self.settings_error is not None and not self._configured
+        return self._lasting or self._stood_down is not None or misconfigured
 
     @property
     def backend(self) -> Optional[str]:
@@ -117,6 +132,8 @@ class Supervisor:
 
     def available(self) -> BackendState:
         """The state of the backend, or of what is in its way."""
+        if self._stood_down is not None:
+            return BackendState(reason=self._stood_down, backend=self.settings.backend)
         if self.settings_error is not None:
             return BackendState(reason=self.settings_error)
         if self._configured and self.settings.backend is None and not self._lasting:
@@ -132,6 +149,8 @@ class Supervisor:
         patience = min(deadline, time.monotonic() + PATIENCE)
         with self._changed:
             while True:
+                if self._stood_down is not None:
+                    raise Unavailable(self._stood_down)
                 if self.settings_error is not None and not self._configured:
                     raise Unavailable(self.settings_error)
                 connection = self.connection
@@ -152,8 +171,21 @@ class Supervisor:
         """Ends the Node process on an operator's request and starts it anew at once."""
         with self._lifecycle:
             self._restarts.forget()
+            # Whatever was mended beside the options is looked at anew.
+            self._declarations.forget()
+            self._options_changed = True
             self._retire("a restart was requested")
         self._wake.set()
+
+    def stand_down(self, reason: str) -> None:
+        """Ends the Node process at once and starts no other: another manager leads. Waits for nothing."""
+        with self._changed:
+            self._stood_down = reason
+            self.failures = []
+            link = self._link
+            self._changed.notify_all()
+        if link is not None:
+            link.kill(reason)
 
     def stop(self) -> None:
         """Ends the Node process and `run`."""
@@ -186,9 +218,10 @@ class Supervisor:
         link = self._link
         if link is None:
             with self._lifecycle:
-                if not self._stopping and self._configured and now >= self._next_start:
+                if not self._stopping and self._stood_down is None and self._configured and now >= self._next_start:
                     self._start()
         elif self._introduced:
+            link.watch_memory(self.hello.get("pid"), self.settings.resident_limit)
             link.watch(stood_still)
             self._last_tick = time.monotonic()
 
@@ -220,35 +253,102 @@ class Supervisor:
             with self._lifecycle:
                 self._retire("its options changed")
         elif self._introduced:
-            self.state = None
-            params = {"backend": settings.backend_choice, "call_timeout": settings.call_timeout}
-            try:
-                link.connection.call("bridge/configure", params, START_TIMEOUT)
-            except BridgeFailure as failure:
-                self._log.error("could not hand over the changed options: %s", failure)
-                link.kill("it did not take the changed options")
+            self._hand_over(link, former, settings)
+
+    def _hand_over(self, link: NodeLink, former: Settings, settings: Settings) -> None:
+        """Other options to a process that runs: to itself, or to another one, when it may not do what they need."""
+        try:
+            # The new backend's files may be others than those that this process may read.
+            same = link.starts_like(self._command(settings, self.permissions), self.permissions)
+            if same:
+                declared = self._declarations.ask(link.connection, settings, START_TIMEOUT)
+            else:
+                command = self._command(settings, NONE)
+                declared = self._declarations.ask_apart(command, settings, START_TIMEOUT)
+            same = link.starts_like(self._command(settings, declared), declared)
+        except NodeMissing:
+            same = True  # what runs, runs; the next start tells
+        except BackendRefused as refused:
+            if not same:
+                self._keep(former, str(refused))
+                return
+        except BridgeFailure as failure:
+            self._log.error("could not ask for the permissions of the changed options: %s", failure)
+            link.kill("it did not take the changed options")
+            return
+        if same:
+            self._configure(link, settings)
+        else:
+            with self._lifecycle:
+                self._retire("its backend needs other permissions")
+
+    def _keep(self, former: Settings, refusal: str) -> None:
+        """The new options are of no use: what they were to replace goes on."""
+        self._log.error("options: %s", refusal)
+        with self._changed:
+            self.settings = former
+            self.settings_error = f"{refusal}; the former configuration stays in use"
+            self._changed.notify_all()
+
+    def _configure(self, link: NodeLink, settings: Settings) -> None:
+        # The state stays until Node tells another one: it does not when nothing changes.
+        params = {"backend": settings.backend_choice, "call_timeout": settings.call_timeout}
+        try:
+            link.connection.call("bridge/configure", params, START_TIMEOUT)
+        except BridgeFailure as failure:
+            self._log.error("could not hand over the changed options: %s", failure)
+            link.kill("it did not take the changed options")
 
     # One process
 
     def _start(self) -> None:
+        declared = self._declarations.known(self.settings)
+        link = self._launch(declared or NONE)
+        if link is None:
+            return
+        self.starts += 1
+        if declared is None:
+            link = self._with_declared(link)
+        if link is not None:
+            self._introduce(link)
+
+    def _launch(self, permissions: Permissions) -> Optional[NodeLink]:
         try:
-            command = self._command(self.settings)
+            command = self._command(self.settings, permissions)
+            link = NodeLink(command, self, self._log, permissions.environment)
         except NodeMissing as missing:
             self._fail(str(missing))
-            return
-        try:
-            link = NodeLink(command, self, self._log)
+            return None
         except OSError as error:
             self._fail(f"cannot start Node: {error}")
-            return
+            return None
         with self._changed:
             self._link = link
             self._introduced = False
             self._next_start = 0.0
             self._problem = "Node is starting"
-        self.starts += 1
+        self.permissions = permissions
         link.start()
-        self._introduce(link)
+        if self._stood_down is not None:
+            link.kill(self._stood_down)
+        return link
+
+    def _with_declared(self, link: NodeLink) -> Optional[NodeLink]:
+        """The process that may do what the backend declares: this one, or another in its place."""
+        try:
+            declared = self._declarations.ask(link.connection, self.settings, START_TIMEOUT)
+        except BackendRefused:
+            return link  # it says so itself, once it is to create the backend
+        except CallTimeout:
+            told = f"it did not answer within {START_TIMEOUT:g} s of its start"
+            link.kill(f"{told}, when it was to load the backend {self.settings.backend}")
+            return None
+        except BridgeFailure:
+            return None  # it ended; `exited` knows more
+        if declared == NONE:
+            return link
+        self._retire("its backend declares permissions")
+        return self._launch(declared)
 
     def _introduce(self, link: NodeLink) -> None:
         try:
@@ -262,6 +362,7 @@ class Supervisor:
             return
         except BridgeFailure:
             return  # it ended; `exited` knows more
+        self._peer.connected(link.connection)
         with self._changed:
             if self._link is not link or not link.lives:
                 return
@@ -319,22 +420,27 @@ class Supervisor:
             details=dict(params.get("details") or {}),
             backend=params.get("backend"),
             features=list(params.get("features") or []),
+            failures=[str(line) for line in params.get("failures") or []],
         )
         with self._changed:
             if self._link is link:
                 self.state = state
                 self.features = state.features
+                self.failures = [] if self._stood_down is not None else state.failures
 
     def asked(self, link: NodeLink, request_id: Any, method: str, params: Any) -> None:
         self._peer.request(link.connection, request_id, method, params)
 
     def exited(self, link: NodeLink, end: str) -> None:
-        self._peer.lost(end)
         self.last_end, self.last_end_at = end, time.time()
+        self.last_end_requested = link.process.end_was_asked
         with self._changed:
             if self._link is not link:
                 return  # it was asked to end
             self._forget()
+            if self._stood_down is not None:
+                return
+            self.crashes += 1
             delay = self._restarts.ended(time.monotonic())
             self._next_start = time.monotonic() + delay
             self._problem = end

@@ -4,7 +4,7 @@ Objects of other modules are foreign up to Squid (each module has an interpreter
 them, so they are told apart by what they have. On 18.2 with Python 3.12 or later their `__dict__` must not be touched.
 """
 
-from typing import Any, Dict, Tuple
+from typing import Any, Callable, Dict, Tuple
 
 from .failure import BadValue
 
@@ -64,13 +64,13 @@ def _sequence(value: Any, path: str, depth: int) -> Any:
 def _object(value: Any, path: str, depth: int) -> Any:
     to_json = getattr(value, "to_json", None)
     if to_json is not None:
-        return _spec(value, to_wire(to_json(), path, depth + 1))
+        return _spec(value, to_wire(_written(to_json, path), path, depth + 1))
     attributes = ATTRIBUTES.get(type(value).__name__)
     if attributes is not None:
         present = {name: getattr(value, name) for name in attributes if hasattr(value, name)}
         return to_wire(present, path, depth + 1)
     if hasattr(value, "isoformat") and hasattr(value, "utcoffset"):
-        return _timestamp(value)
+        return _timestamp(value, path)
     if hasattr(value, "name") and hasattr(value, "value"):  # a member of an enum
         return to_wire(value.value, path, depth + 1)
     if isinstance(value, (set, frozenset)):
@@ -80,6 +80,13 @@ def _object(value: Any, path: str, depth: int) -> Any:
     raise BadValue(f"{path}: cannot send a {type(value).__name__}")
 
 
+def _written(to_json: Callable[[], Any], path: str) -> Any:
+    try:
+        return to_json()
+    except Exception as error:  # foreign code, which raises whatever comes
+        raise BadValue(f"{path}: its to_json failed: {type(error).__name__}: {error}") from error
+
+
 def _spec(value: Any, wire: Any) -> Any:
     """Ceph's HostSpec writes no service_type, by which the two kinds of specs are told apart on the wire."""
     if isinstance(wire, dict) and "service_type" not in wire and getattr(value, "service_type", None) == "host":
@@ -87,9 +94,12 @@ def _spec(value: Any, wire: Any) -> Any:
     return wire
 
 
-def _timestamp(value: Any) -> str:
+def _timestamp(value: Any, path: str) -> str:
     offset = value.utcoffset()
-    utc = value if offset is None else (value - offset).replace(tzinfo=None)
+    try:
+        utc = value if offset is None else (value - offset).replace(tzinfo=None)
+    except OverflowError as error:
+        raise BadValue(f"{path}: {error}") from error
     return str(utc.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))
 
 

@@ -13,9 +13,8 @@ from .peer import list_log, until
 
 from orchbridge import node, settings  # isort: skip
 from orchbridge.failure import BadValue  # isort: skip
-from orchbridge.health import GRACE, Health  # isort: skip
+from orchbridge.health import GRACE, MOST_LINES, Health  # isort: skip
 from orchbridge.mgr_port import plain  # isort: skip
-from orchbridge.progress import Operations, ProgressEvents  # isort: skip
 from orchbridge.restarts import Restarts  # isort: skip
 from orchbridge.settings import Settings, SettingsError, read_settings  # isort: skip
 from orchbridge.stats import Stats  # isort: skip
@@ -95,6 +94,12 @@ class OptionRules(unittest.TestCase):
         self.refused("^backend: expected a built-in name or the absolute path", backend="./x.ts")
         self.refused("^backend: cannot read .*: No such file", backend=os.path.join(self.folder, "no.ts"))
 
+    def test_a_folder_in_which_others_could_replace_the_file_is_refused(self) -> None:
+        os.chmod(self.folder, 0o777)
+        self.refused(f"^backend: {self.folder}, in which .* lies, must not be writable by others", backend=self.file)
+        os.chmod(self.folder, 0o1777)
+        self.assertEqual(self.read(backend=self.file).backend, self.file)
+
     def test_a_strangers_file_is_refused(self) -> None:
         with mock.patch("os.geteuid", return_value=4711), mock.patch("os.stat") as look:
             look.return_value = mock.Mock(st_mode=stat.S_IFREG | 0o644, st_uid=99)
@@ -147,23 +152,24 @@ class WhichNode(unittest.TestCase):
 
     def test_the_installed_copy_comes_before_the_path(self) -> None:
         path = self.install("v24.1.0")
-        command = node.node_command(Settings(memory_limit=64), self.folder)
+        command = node.node_command(Settings(memory_limit=64), folder=self.folder)
         program = os.path.join(self.folder, "js", "main.mjs")
-        self.assertEqual(command, [path, "--max-old-space-size=64", program, "serve", "--fd", "3", "4"])
+        self.assertEqual(command[:3], [path, "--max-old-space-size=64", "--permission"])
+        self.assertEqual(command[-5:], [program, "serve", "--fd", "3", "4"])
 
     def test_the_option_comes_before_both(self) -> None:
         self.install("v24.1.0")
         other = self.install("v22.18.0", "other")
-        self.assertEqual(node.node_command(Settings(node_path=other), self.folder)[0], other)
+        self.assertEqual(node.node_command(Settings(node_path=other), folder=self.folder)[0], other)
 
     def test_one_that_is_too_old_is_refused_with_what_to_do(self) -> None:
         self.install("v22.17.9")
         with self.assertRaisesRegex(
             node.NodeMissing, r"is Node 22.17.9, too old: install Node 22.18 or later, or name"
         ):
-            node.node_command(Settings(), self.folder)
+            node.node_command(Settings(), folder=self.folder)
         self.install("v22.18.0 ")
-        self.assertTrue(node.node_command(Settings(), self.folder), "a replaced binary is asked again")
+        self.assertTrue(node.node_command(Settings(), folder=self.folder), "a replaced binary is asked again")
 
     def test_none_at_all_is_told(self) -> None:
         with (
@@ -173,17 +179,17 @@ class WhichNode(unittest.TestCase):
                 "^Node is not installed: install Node 22.18 or later, or name one: ceph config set mgr",
             ),
         ):
-            node.node_command(Settings(), self.folder)
+            node.node_command(Settings(), folder=self.folder)
 
     def test_something_else_is_told(self) -> None:
         self.install("hello")
         with self.assertRaisesRegex(node.NodeMissing, "is not Node: --version answers 'hello'"):
-            node.node_command(Settings(), self.folder)
+            node.node_command(Settings(), folder=self.folder)
 
     def test_missing_files_are_told(self) -> None:
         os.remove(os.path.join(self.folder, "js", "main.mjs"))
         with self.assertRaisesRegex(node.NodeMissing, "main.mjs is missing: run npx orchbridge install --mgr-dir"):
-            node.node_command(Settings(), self.folder)
+            node.node_command(Settings(), folder=self.folder)
 
 
 class HealthChecks(unittest.TestCase):
@@ -215,40 +221,24 @@ class HealthChecks(unittest.TestCase):
         self.assertEqual(sorted(self.published[-1]), ["ORCHBRIDGE_DOWN", "ORCHBRIDGE_OPERATION_FAILED"])
         self.assertEqual(len(self.published), 2)
 
+    def test_failed_operations_are_told_at_once_and_cleared(self) -> None:
+        self.health.look(0.0, None, None, False, ["operation c1 (Scheduled mds.a) failed: away"])
+        self.health.look(1.0, "gone", None, False, ["operation c1 (Scheduled mds.a) failed: away"])
+        self.health.look(2.0, None, None, False, [])
+        wanted = {
+            "severity": "warning",
+            "summary": "1 operation of orchbridge failed or cannot be taken up again",
+            "count": 1,
+            "detail": ["operation c1 (Scheduled mds.a) failed: away"],
+        }
+        self.assertEqual(self.published, [{"ORCHBRIDGE_OPERATION_FAILED": wanted}, {}])
 
-class Events(unittest.TestCase):
-    def setUp(self) -> None:
-        self.told: List[Any] = []
-        self.log, self.logged = list_log("events")
-        self.operations = Operations(ProgressEvents(self.remote, True, self.log))
-
-    def remote(self, *args: Any, **kwargs: Any) -> None:
-        self.told.append((args, kwargs))
-
-    def methods(self) -> List[str]:
-        return [args[1] for args, _ in self.told]
-
-    def test_an_operation_is_one_event_from_begin_to_end(self) -> None:
-        self.operations.begin("c1", "Scheduled mds.a update...")
-        self.assertTrue(self.operations.report("c1", 0.5, "half"))
-        self.assertEqual(self.operations.end("c1"), "Scheduled mds.a update...")
-        until("three calls", lambda: self.methods() == ["update", "update", "complete"])
-        self.assertEqual({args[2] for args, _ in self.told}, {"orchbridge-c1"})
-
-    def test_what_is_unknown_is_nobodys(self) -> None:
-        self.assertFalse(self.operations.report("c9", 0.5, ""))
-        self.assertIsNone(self.operations.end("c9"))
-
-    def test_a_lost_process_fails_what_it_had_under_way(self) -> None:
-        self.operations.begin("c1", "one")
-        self.operations.lost("killed")
-        until("the failure", lambda: self.methods() == ["update", "fail"])
-        self.assertEqual(self.operations.titles(), {})
-
-    def test_a_progress_module_that_is_off_disturbs_nothing(self) -> None:
-        operations = Operations(ProgressEvents(mock.Mock(side_effect=ImportError("off")), True, self.log))
-        operations.begin("c1", "one")
-        until("the line in the log", lambda: any("off" in text for text in self.logged.texts))
+    def test_of_very_many_failed_operations_the_count_is_right_and_the_first_are_told(self) -> None:
+        self.health.look(0.0, None, None, False, [f"operation {n} failed" for n in range(10_000)])
+        check = self.published[0]["ORCHBRIDGE_OPERATION_FAILED"]
+        self.assertEqual((check["count"], len(check["detail"])), (10_000, MOST_LINES + 1))
+        self.assertEqual(check["detail"][-1], "and 9950 more: ceph orchbridge op ls")
+        self.assertTrue(check["summary"].startswith("10000 operations of orchbridge failed"))
 
 
 class Threads(unittest.TestCase):

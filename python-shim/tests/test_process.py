@@ -62,6 +62,14 @@ class Environment(PeerTest):
         self.assertLessEqual(seen, {"PATH", "HOME", "LANG", "TZ", "PWD", "OLDPWD", "SHLVL", "_"})
 
 
+class Files(PeerTest):
+    def test_what_it_writes_is_nobody_elses(self) -> None:
+        self.assertEqual(self.peer.call("umask", {}), 0o077)
+
+    def test_its_memory_is_dumped_nowhere(self) -> None:
+        self.assertRegex(self.peer.call("limits", {}), r"Max core file size +0 +0 ")
+
+
 class Ends(PeerTest):
     def end_of(self, method: str, **params: object) -> str:
         with self.assertRaises(ConnectionLost) as caught:
@@ -91,6 +99,12 @@ class Ends(PeerTest):
         self.peer.connection.close("stopped on request")
         self.assertTrue(self.peer.process.wait(5))
         self.assertEqual(self.peer.process.end, "the Node process exited with code 0")
+
+    def test_an_end_that_was_asked_for_is_told_as_such(self) -> None:
+        self.peer.process.expect_end("a restart was requested")
+        self.peer.connection.close("a restart was requested")
+        self.assertTrue(self.peer.process.wait(5))
+        self.assertEqual(self.peer.process.end, "the Node process was ended on request: a restart was requested")
 
     def test_children_of_node_end_with_it(self) -> None:
         child = self.peer.call("child", {"seconds": 600})
@@ -199,6 +213,14 @@ class Lines(unittest.TestCase):
         log, logged = list_log("long")
         LineLog(log).take("x" * 100_000)
         self.assertLess(len(logged.texts[0]), 20_000)
+
+    def test_what_a_log_written_in_c_cannot_take_is_replaced(self) -> None:
+        self.assertEqual(parse("a\0b\ud800")[1], "a\\0b?")
+        self.assertEqual(parse('{"level": 30, "msg": "a\\u0000b\\ud800"}'), (logging.INFO, "a\\0b?"))
+
+    def test_json_nested_too_deep_is_shown_as_it_is(self) -> None:
+        line = '{"level": 30, "msg": ' + "[" * 5000 + "]" * 5000 + "}"
+        self.assertEqual(parse(line), (logging.INFO, line))
 
     def test_the_last_words_are_the_error(self) -> None:
         log, _logged = list_log("words")

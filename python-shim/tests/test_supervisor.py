@@ -14,6 +14,7 @@ from orchbridge import link  # isort: skip
 from orchbridge import supervisor as subject  # isort: skip
 from orchbridge.failure import BridgeFailure, ConnectionLost, Unavailable  # isort: skip
 from orchbridge.node import NodeMissing  # isort: skip
+from orchbridge.permissions import NONE, Permissions  # isort: skip
 from orchbridge.settings import Settings, SettingsError  # isort: skip
 from orchbridge.supervisor import Supervisor  # isort: skip
 
@@ -25,7 +26,7 @@ class SupervisorTest(unittest.TestCase):
         self.settings = Settings(backend="stand-in")
         self.problem: Optional[Exception] = None
         self.missing: Optional[NodeMissing] = None
-        self.lost_reasons: List[str] = []
+        self.connections: List[Any] = []
         self.told: List[Any] = []
         self.log, self.logged = list_log("supervisor")
         self.supervisor = Supervisor(
@@ -44,7 +45,7 @@ class SupervisorTest(unittest.TestCase):
             raise self.problem
         return self.settings
 
-    def command(self, settings: Settings) -> List[str]:
+    def command(self, settings: Settings, permissions: Permissions = NONE) -> List[str]:
         if self.missing is not None:
             raise self.missing
         flags = [] if settings.memory_limit is None else [f"--max-old-space-size={settings.memory_limit}"]
@@ -52,8 +53,8 @@ class SupervisorTest(unittest.TestCase):
 
     # Peer
 
-    def lost(self, reason: str) -> None:
-        self.lost_reasons.append(reason)
+    def connected(self, connection: Any) -> None:
+        self.connections.append(connection)
 
     def notification(self, method: str, params: Any) -> None:
         self.told.append((method, params))
@@ -98,6 +99,15 @@ class Starts(SupervisorTest):
         self.assertEqual((state.backend, state.reason, state.features), ("stand-in", "", ["get_hosts"]))
         self.assertIsNone(self.supervisor.down)
 
+    def test_failures_are_kept_while_there_is_no_process(self) -> None:
+        self.settings = Settings(backend="stand-in", backend_options={"failures": ["operation c1 failed"]})
+        self.start()
+        self.assertEqual(self.supervisor.failures, ["operation c1 failed"])
+        with mock.patch("orchbridge.restarts.FIRST", 20.0):
+            self.kill_node()
+            until("the end", lambda: self.supervisor.last_end)
+        self.assertEqual(self.supervisor.failures, ["operation c1 failed"])
+
     def test_without_a_backend_it_says_which_option_to_set(self) -> None:
         self.settings = Settings()
         self.thread.start()
@@ -130,15 +140,18 @@ class Starts(SupervisorTest):
 
     @mock.patch.object(subject, "START_TIMEOUT", 0.5)
     def test_a_process_that_does_not_introduce_itself_is_ended(self) -> None:
-        with mock.patch.object(self, "command", lambda settings: ["/bin/sleep", "60"]):
+        with mock.patch.object(self, "command", lambda *_: ["/bin/sleep", "60"]):
             self.supervisor._command = self.command
             self.thread.start()
             until("the end", lambda: self.supervisor.last_end)
-            wanted = "the Node process was ended: it did not answer within 0.5 s of its start"
+            wanted = (
+                "the Node process was ended: it did not answer within 0.5 s of its start, "
+                "when it was to load the backend stand-in"
+            )
             self.assertEqual(self.supervisor.last_end, wanted)
 
     def test_a_program_that_cannot_run_is_told_with_its_last_words(self) -> None:
-        self.supervisor._command = lambda settings: [NODE, "-e", "throw new Error('no such thing')"]
+        self.supervisor._command = lambda *_: [NODE, "-e", "throw new Error('no such thing')"]
         self.thread.start()
         until("the end", lambda: self.supervisor.last_end)
         wanted = "the Node process exited with code 1; its last log line: Error: no such thing"
@@ -154,8 +167,8 @@ class Restarts(SupervisorTest):
         until("another process", lambda: self.supervisor.hello["pid"] != former)
         self.assertLess(time.monotonic() - began, 1.5)
         self.available()
-        self.assertEqual(self.lost_reasons, ["the Node process was killed by SIGKILL"])
-        self.assertEqual((self.supervisor.starts, self.supervisor.last_end), (2, self.lost_reasons[0]))
+        self.assertEqual((self.supervisor.starts, len(self.connections)), (2, 2))
+        self.assertEqual(self.supervisor.last_end, "the Node process was killed by SIGKILL")
 
     def test_a_call_after_the_end_waits_for_the_next_process(self) -> None:
         self.start()
@@ -198,7 +211,7 @@ class Restarts(SupervisorTest):
         self.start()
         with mock.patch("orchbridge.restarts.FIRST", 20.0):
             self.kill_node()
-            until("the end", lambda: self.lost_reasons)
+            until("the end", lambda: self.supervisor.last_end)
             began = time.monotonic()
             with self.assertRaisesRegex(Unavailable, "killed by SIGKILL"):
                 self.call("echo")
@@ -223,6 +236,48 @@ class Restarts(SupervisorTest):
             self.supervisor.restart()
         self.assertFalse(alive(former))
         self.available()
+
+
+class StandsDown(SupervisorTest):
+    """Another manager leads."""
+
+    reason = "mgr.y has taken over the lead"
+
+    def test_the_process_is_ended_at_once_and_no_other_is_started(self) -> None:
+        self.start()
+        pid = self.supervisor.hello["pid"]
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        self.supervisor.stand_down(self.reason)
+        until("the end", lambda: self.supervisor.last_end)
+        self.assertLess(time.monotonic() - began, 1)
+        self.assertFalse(alive(pid))
+        self.assertEqual(self.supervisor.last_end, f"the Node process was ended: {self.reason}")
+        self.supervisor.restart()
+        self.supervisor.options_changed()
+        until("the options to be looked at", lambda: not self.supervisor._options_changed)
+        self.assertEqual((self.supervisor.starts, self.supervisor.connection), (1, None))
+
+    def test_everybody_who_asks_is_told_who_leads(self) -> None:
+        self.start()
+        self.supervisor.failures = ["operation c1 failed"]
+        self.supervisor.stand_down(self.reason)
+        self.assertEqual((self.supervisor.down, self.supervisor.available().reason), (self.reason, self.reason))
+        self.assertFalse(self.supervisor.available().available)
+        with self.assertRaisesRegex(Unavailable, self.reason):
+            self.supervisor.wait_connected(time.monotonic() + 10)
+        self.assertEqual(self.supervisor.failures, [], "the other manager tells them now")
+
+    def test_a_process_that_is_just_starting_is_ended_too(self) -> None:
+        def command(settings: Settings, permissions: Permissions) -> List[str]:
+            self.supervisor.stand_down(self.reason)
+            return self.command(settings)
+
+        self.supervisor._command = command
+        self.thread.start()
+        until("the end", lambda: self.supervisor.last_end)
+        self.assertEqual((self.supervisor.starts, self.connections), (1, []))
+        self.assertIn(self.reason, self.supervisor.last_end or "")
 
 
 class Watchdog(SupervisorTest):
@@ -280,7 +335,7 @@ class Options(SupervisorTest):
         self.assertIn("the former configuration stays in use", self.supervisor.available().reason)
         self.assertEqual(self.call("echo", a=1), {"a": 1})
         self.kill_node()
-        until("the end", lambda: self.lost_reasons)
+        until("the end", lambda: self.supervisor.last_end)
         self.assertEqual(self.call("echo", a=1), {"a": 1})
 
     def test_unchanged_options_disturb_nothing(self) -> None:

@@ -3,6 +3,7 @@
 import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, extname } from "node:path";
 import { ValidationError } from "../orchestrator/errors.ts";
+import { mayRead } from "./permitted.ts";
 
 const extensions = [".ts", ".mts", ".mjs", ".js"];
 const writableByOthers = 0o022;
@@ -19,10 +20,14 @@ export function checkedEntry(path: string): string {
   return real;
 }
 
-/** Refuses a file that somebody else than root and this process's user could change or replace. Follows no links: pass a real path. */
+/**
+ * Refuses a file that somebody else than root and this process's user could change or replace. Follows no links: pass a real path.
+ * Folders that this process may not look at lie above the backend's package: the mgr module looked at them before it started Node.
+ */
 export function checkTrusted(path: string): void {
   check(path, lstatSync(path), false);
   for (let folder = dirname(path); ; folder = dirname(folder)) {
+    if (!mayRead(folder)) return;
     check(folder, lstatSync(folder), true);
     if (folder === dirname(folder)) return;
   }

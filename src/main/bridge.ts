@@ -6,6 +6,7 @@ import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { BackendConfig, Session } from "../orchestrator/ports.ts";
 import type { Connection, Params, Reply, RequestContext } from "../rpc/connection.ts";
 import { type ErrorObject, RefusedRequest, RpcError, WireCode } from "../rpc/errors.ts";
+import { Exit } from "./exit.ts";
 import type { ProcessLog } from "./log.ts";
 import { eventPort, mgrPort } from "./mgr-port.ts";
 import { PROTOCOL, VERSION } from "./version.ts";
@@ -30,12 +31,18 @@ export class Bridge {
   /** Registers the protocol's methods on a connection that is not listening yet. */
   attach(connection: Connection): void {
     connection.onRequest("initialize", (params) => this.#initialize(connection, params));
+    connection.onRequest("bridge/check", (params) => this.#check(params));
     connection.onRequest("bridge/ping", () => ({ result: {} }));
     connection.onRequest("bridge/status", async () => ({ result: await this.#status() }));
     connection.onRequest("bridge/configure", (params) => this.#configure(params));
     connection.onRequest("bridge/wait", (params, context) => this.#wait(params, context));
+    connection.onRequest("bridge/operations", async () => ({
+      result: { operations: (await this.#ready()).operations() },
+    }));
+    connection.onRequest("bridge/operation", (params) => this.#operation(params));
     connection.onRequest("orchestrator/", (params, context) => this.#call(params, context));
     connection.onNotification("bridge/submit", (params, problem) => this.#submit(params, problem));
+    connection.onNotification("bridge/lease", (params) => this.#lease(params));
     connection.onNotification("bridge/drop", (params) => this.#drop(params));
   }
 
@@ -82,10 +89,17 @@ export class Bridge {
       events: eventPort(connection),
       log: this.#log,
       load: this.#load,
+      leaseLost: (reason) => this.#endAtOnce(reason),
     });
     this.#loaded = orchestrator;
     void orchestrator.configure(config);
     return orchestrator;
+  }
+
+  /** May come before `initialize`. Loaded late for the same reason as the orchestrator. */
+  async #check(params: Params): Promise<Reply> {
+    const { checkBackend } = await import("./check-backend.ts");
+    return { result: await checkBackend(readBackend(params), this.#load, this.#log) };
   }
 
   #ready(): Promise<Orchestrator> {
@@ -120,6 +134,35 @@ export class Bridge {
       signal: context.signal,
     });
     return { result, partial: page ? partial : undefined, answered };
+  }
+
+  async #operation(params: Params): Promise<Reply> {
+    const call = text(params["call"], "call");
+    const action = text(params["action"], "action");
+    const orchestrator = await this.#ready();
+    if (action === "show") return { result: { operation: orchestrator.operation(call) } };
+    if (action === "retry") return { result: { message: await orchestrator.retryOperation(call) } };
+    if (action === "forget") return { result: { message: await orchestrator.forgetOperation(call) } };
+    throw new RefusedRequest(
+      WireCode.invalidParams,
+      "InvalidParams",
+      `action: expected "show", "retry" or "forget", got ${JSON.stringify(action)}`,
+      "action",
+    );
+  }
+
+  #lease(params: Params): void {
+    const ttlMs = duration(params["ttl_ms"], "ttl_ms");
+    const fenceMs = duration(params["fence_ms"], "fence_ms");
+    // A process that was stopped or blocked reads old leases late: what has passed since does not count.
+    const late = typeof params["sent_ms"] !== "number" ? 0 : monotonicMs() - params["sent_ms"];
+    this.#whenReady((orchestrator) => orchestrator.grantLease(Math.max(0, ttlMs - late), fenceMs));
+  }
+
+  /** Another manager may lead by now: not even the backend's `close` may act any more. */
+  #endAtOnce(reason: string): void {
+    this.#log.fatal(reason);
+    process.exit(Exit.leaseLost);
   }
 
   #submit(params: Params, problem: RpcError | undefined): void {
@@ -185,4 +228,9 @@ function badValue(
 ): ErrorObject {
   const { code, errno } = ERRORS[type]!;
   return { code, message: `${method}: ${message}`, data: { type, errno, ...(field === undefined ? {} : { field }) } };
+}
+
+/** The host's monotonic clock, which Python's time.monotonic() reads too. */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000_000n);
 }

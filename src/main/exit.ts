@@ -6,6 +6,8 @@ export const Exit = {
   usage: 2,
   /** An exception that nothing handled: a bug. */
   bug: 70,
+  /** The manager did not confirm in time that it still leads. */
+  leaseLost: 75,
   /** The other side sent what is not the protocol. */
   protocol: 76,
 } as const;

@@ -3,8 +3,10 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { deniedAccess } from "../orchestrator/denied-access.ts";
 import { isOrchestratorError, type OrchestratorError, ValidationError } from "../orchestrator/errors.ts";
-import { foreignFiles, ImportFailure } from "./module-hooks.ts";
+import { foreignFiles, ImportFailure, OutsidePackage } from "./module-hooks.ts";
+import { mayRead } from "./permitted.ts";
 import { findSyntaxError } from "./syntax-place.ts";
 
 /** Turns what `import(path)` rejected with into an expected error; one that says enough already stays as it is. */
@@ -19,7 +21,7 @@ export function explainLoadError(error: unknown, path: string): OrchestratorErro
 }
 
 function explainUnplaced(error: SyntaxError, path: string): OrchestratorError {
-  const found = findSyntaxError(new Set([path, ...foreignFiles]));
+  const found = findSyntaxError(new Set([path, ...foreignFiles]), error.message);
   const what =
     found !== undefined && /^\s*@\w/.test(found.source)
       ? "decorators are not JavaScript yet and cannot be stripped; call the function instead"
@@ -30,6 +32,8 @@ function explainUnplaced(error: SyntaxError, path: string): OrchestratorError {
 function explain(error: Error): string {
   const code = "code" in error ? error.code : undefined;
   const { message } = error;
+  const denied = deniedAccess(error);
+  if (denied !== undefined) return `threw while it was loaded: ${denied}; better: use it in create`;
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return unsupportedSyntax(message);
   if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING")
     return `${message}; packages below node_modules must be JavaScript: build it, or import the file by a relative path`;
@@ -58,6 +62,8 @@ function unsupportedSyntax(message: string): string {
 
 function explainImport({ specifier, importer, cause, message }: ImportFailure): string {
   const place = `${importer}${lineOf(importer, specifier)}`;
+  const outside = cause instanceof OutsidePackage ? cause.message : deniedPath(cause);
+  if (outside !== undefined) return `${place}: cannot import ${JSON.stringify(specifier)}: ${outside} ${LIES_OUTSIDE}`;
   if (!specifier.startsWith(".")) {
     const missing = /Cannot find (package|module)/.test(message);
     return missing
@@ -77,6 +83,14 @@ function explainImport({ specifier, importer, cause, message }: ImportFailure): 
     : `${place}: cannot import ${JSON.stringify(specifier)}; ${cure}`;
 }
 
+const LIES_OUTSIDE =
+  "lies outside of the backend's package: move it there, or put a package.json into the folder that holds both";
+
+function deniedPath(cause: unknown): string | undefined {
+  if (!(cause instanceof Error && "code" in cause && cause.code === "ERR_ACCESS_DENIED")) return undefined;
+  return "resource" in cause && typeof cause.resource === "string" ? cause.resource : "it";
+}
+
 /** The file that was probably meant by "./dep", "./dep.js" or "./folder". */
 function nearbyFile(importer: string, specifier: string): string | undefined {
   const base = resolve(dirname(importer), specifier);
@@ -89,7 +103,7 @@ function nearbyFile(importer: string, specifier: string): string | undefined {
     `${base}.js`,
     `${base}/index.ts`,
     `${base}/index.mjs`,
-  ].find((file) => existsSync(file));
+  ].find((file) => mayRead(file) && existsSync(file));
   if (found === undefined) return undefined;
   const path = relative(dirname(importer), found);
   return path.startsWith(".") ? path : `./${path}`;

@@ -32,6 +32,7 @@ export function eventPort(connection: Connection): EventPort {
     effective: (call) => tell("effective", { call }),
     failed: (call, error) => tell("failed", { call, error }),
     progress: (call, fraction, message) => tell("progress", { call, fraction, message }),
+    operation: (call, title, fraction) => tell("resumed", { call, title, fraction }),
   };
 }
 

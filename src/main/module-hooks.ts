@@ -5,6 +5,7 @@ import { type ResolveFnOutput, type ResolveHookContext, registerHooks } from "no
 import { fileURLToPath } from "node:url";
 import { checkTrusted } from "./backend-file.ts";
 import { ownFolder, ownModule } from "./own-files.ts";
+import { mayRead } from "./permitted.ts";
 
 /** The query that makes Node load a file again, which it read before and keeps as it was. */
 const againQuery = /\?again=\d+$/;
@@ -25,6 +26,9 @@ export class ImportFailure extends Error {
     this.importer = importer;
   }
 }
+
+/** The import of a file that Node's permission model does not let this process read. */
+export class OutsidePackage extends Error {}
 
 /** From now on `orchbridge` and `zod` mean the running copies for files outside node_modules. Once is enough. */
 export function installModuleHooks(): void {
@@ -51,19 +55,26 @@ type NextResolve = (specifier: string, context?: Partial<ResolveHookContext>) =>
 /** An import in a backend's own file: trusted like the file itself, and read again together with it. */
 function resolveForeign(specifier: string, context: ResolveHookContext, nextResolve: NextResolve): ResolveFnOutput {
   const parentURL = context.parentURL ?? "";
-  let found: ResolveFnOutput;
-  try {
-    found = nextResolve(specifier, context);
-  } catch (cause) {
+  const fail = (cause: unknown): never => {
     throw new ImportFailure(specifier, fileURLToPath(parentURL.replace(againQuery, "")), cause);
-  }
+  };
+  const found = attempt(() => nextResolve(specifier, context), fail);
   if (!found.url.startsWith("file:") || isOwn(found.url)) return found;
-  const file = realpathSync(fileURLToPath(found.url));
+  const path = fileURLToPath(found.url);
+  const file = mayRead(path) ? realpathSync(path) : fail(new OutsidePackage(path));
   checkTrusted(file);
   foreignFiles.add(file);
   const again = againQuery.exec(parentURL)?.[0];
   const relative = specifier.startsWith(".") || specifier.startsWith("/");
   return withFormat(again !== undefined && relative ? { ...found, url: found.url + again } : found);
+}
+
+function attempt<T>(act: () => T, fail: (cause: unknown) => never): T {
+  try {
+    return act();
+  } catch (cause) {
+    return fail(cause);
+  }
 }
 
 /** A lone .ts is a module whatever package.json stands above it: npm init now writes "type": "commonjs". */

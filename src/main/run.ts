@@ -1,5 +1,6 @@
 /** Sets the process up around `serve`: log, streams, last words. */
 
+import { deniedAccess } from "../orchestrator/denied-access.ts";
 import { Exit } from "./exit.ts";
 import { createLog, type ProcessLog } from "./log.ts";
 import { serve } from "./serve.ts";
@@ -21,7 +22,8 @@ function endOnBug(log: ProcessLog): void {
       origin === "unhandledRejection"
         ? "a promise was rejected and nobody handled it"
         : "an exception was thrown outside of any call";
-    log.fatal(`${what}; the process ends: ${error instanceof Error ? error.message : String(error)}`, { error });
+    const why = deniedAccess(error) ?? (error instanceof Error ? error.message : String(error));
+    log.fatal(`${what}; the process ends: ${why}`, { error });
     process.exit(Exit.bug);
   });
 }

@@ -42,6 +42,7 @@ export function readSession(params: Params): Session {
     dialect,
     fsid: text(params["fsid"], "fsid"),
     mgr: { name: text(mgr["name"], "mgr.name"), gid },
+    owner: textOrNull(params["owner"], "owner"),
     methods: texts(params["methods"], "methods"),
   };
 }

@@ -1,4 +1,6 @@
 /** Which backend runs: configured, created, created again when that failed, replaced, closed; one at a time. */
+
+import type { BatchTarget } from "./attempt.ts";
 import {
   type Availability,
   BACKEND_METHODS,
@@ -6,8 +8,7 @@ import {
   type BackendDefinition,
   type BackendState,
 } from "./backend.ts";
-import type { BatchTarget } from "./batch.ts";
-import { toWireError, UnavailableError } from "./errors.ts";
+import { toWireError, UnavailableError, ValidationError } from "./errors.ts";
 import type { BackendMethodName } from "./generated/methods.ts";
 import type { BackendConfig, Json, Logger, MgrPort, Session } from "./ports.ts";
 import { RunningBackend } from "./running-backend.ts";
@@ -26,6 +27,8 @@ interface Dependencies {
   readonly load: (name: string) => Promise<BackendDefinition>;
   /** Told at every change of `availability` or of the backend itself. */
   readonly changed: () => void;
+  /** Told of a new instance, before any call reaches it. */
+  readonly created: (target: BatchTarget) => void;
   readonly strict: boolean;
 }
 
@@ -145,6 +148,7 @@ export class BackendLife {
     try {
       const running = await this.#create(accepted);
       this.#running = running;
+      this.#deps.created(running.target);
       running.target.log.info(`backend ${name} created`);
       await running.ask();
       this.#deps.changed();
@@ -159,7 +163,8 @@ export class BackendLife {
   }
 
   async #create({ definition, options }: Accepted): Promise<RunningBackend> {
-    const { session, mgr, strict, changed } = this.#deps;
+    const { session, strict, changed } = this.#deps;
+    const mgr = withoutOwnKeys(this.#deps.mgr);
     const { name } = definition;
     const log = this.#deps.log.child({ backend: name });
     const stop = new AbortController();
@@ -210,6 +215,24 @@ export class BackendLife {
     this.#running = undefined;
     await running?.end();
   }
+}
+
+/** Keys that are the bridge's own: a slip of a backend must not end in the journal. */
+const OWN_KEYS = ["op/", "owner"];
+
+/** The manager as a backend gets it. */
+function withoutOwnKeys(mgr: MgrPort): MgrPort {
+  const refuse = (key: string): void => {
+    if (!OWN_KEYS.some((own) => key.startsWith(own))) return;
+    throw new ValidationError(`the key ${key} belongs to orchbridge itself; choose one that begins otherwise`);
+  };
+  return {
+    ...mgr,
+    async storeSet(key, value) {
+      refuse(key);
+      await mgr.storeSet(key, value);
+    },
+  };
 }
 
 /** The backend's own corner of the monitors' key-value store. */

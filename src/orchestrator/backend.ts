@@ -5,6 +5,7 @@ import { NotSupportedError, ValidationError } from "./errors.ts";
 import { type BackendMethodName, type BackendMethods, METHODS } from "./generated/methods.ts";
 import { formatIssues } from "./issues.ts";
 import { nearestWord } from "./nearest-word.ts";
+import { checkedPermissions, type DeclaredPermissions, type Permissions } from "./permissions.ts";
 import type { Json, MgrPort } from "./ports.ts";
 
 /** Whether the orchestrator can be reached now. `reason` is one sentence that tells the operator what to do. */
@@ -110,6 +111,8 @@ export interface BackendDefinition {
   readonly name: string;
   /** Checks `backend_options`; throws ValidationError naming each wrong place. */
   readonly parseOptions: (value: unknown) => Promise<unknown>;
+  /** What the process needs to run it with these parsed options; throws ValidationError where the declaration is wrong. */
+  readonly permissionsFor: (options: unknown) => DeclaredPermissions;
   readonly create: (context: BackendContext<unknown>) => Promise<Backend>;
 }
 
@@ -120,17 +123,27 @@ export interface BackendDefinition {
 export function defineBackend<Options = undefined>(definition: {
   name: string;
   options?: OptionsSchema<Options>;
+  /** What the backend's process needs beyond its own files; as a function, when that depends on the options. */
+  permissions?: Permissions | ((options: NoInfer<Options>) => Permissions);
   create(context: BackendContext<Options>): MaybePromise<Backend>;
 }): BackendDefinition {
+  const { name, permissions } = definition;
+  // Here and in `create`, the options were made by parseOptions of the same definition.
+  const permissionsFor = (options: unknown): DeclaredPermissions =>
+    checkedPermissions(name, typeof permissions === "function" ? permissions(options as Options) : permissions);
   return {
     [definitionBrand]: true,
-    name: definition.name,
-    parseOptions: (value) => parseOptions(definition.options, value),
+    name,
+    async parseOptions(value) {
+      const options = await parseOptions(definition.options, value);
+      permissionsFor(options); // a wrong declaration is found before anything is replaced
+      return options;
+    },
+    permissionsFor,
     async create(context) {
-      // The options were made by parseOptions of the same definition.
       const backend = await definition.create(context as BackendContext<Options>);
-      refuseMalformed(definition.name, backend);
-      refuseUnknownMethods(definition.name, backend);
+      refuseMalformed(name, backend);
+      refuseUnknownMethods(name, backend);
       return backend;
     },
   };

@@ -22,7 +22,11 @@ export interface ReadCall {
 
 /** A write in progress. */
 export interface WriteCall extends ReadCall {
-  /** True when this write was answered as persistent before and is being run again after a restart. */
+  /**
+   * True when this write was answered as persistent before and is called again: after a restart, a fail-over, or on retry.
+   * A later write may have changed what it did: compare with the present state, and give the plain result when nothing is
+   * left to be made effective.
+   */
   readonly resumed: boolean;
   /**
    * The write has reached the orchestrator's durable state; `effective` makes it real and the operation ends when it settles.

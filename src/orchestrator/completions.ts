@@ -3,6 +3,7 @@ import type { BackendLife } from "./backend-life.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { OrchestratorError, ValidationError } from "./errors.ts";
 import { type Invocation, PartialFailure, readInvocation, runInvocations, type Settled } from "./invocation.ts";
+import type { WriteBook } from "./keep-write.ts";
 import type { PendingOperation } from "./operation.ts";
 import { withSignal } from "./with-signal.ts";
 
@@ -31,13 +32,20 @@ export class Completions {
   readonly #held = new Map<string, Completion>();
   readonly #dialect: Dialect;
   readonly #life: BackendLife;
+  readonly #book: WriteBook;
   readonly #end = new AbortController();
   readonly #orphaned: (operations: readonly PendingOperation[]) => void;
 
   /** `orphaned` gets the second stages of writes that became persistent after their owner dropped them. */
-  constructor(dialect: Dialect, life: BackendLife, orphaned: (operations: readonly PendingOperation[]) => void) {
+  constructor(
+    dialect: Dialect,
+    life: BackendLife,
+    book: WriteBook,
+    orphaned: (operations: readonly PendingOperation[]) => void,
+  ) {
     this.#dialect = dialect;
     this.#life = life;
+    this.#book = book;
     this.#orphaned = orphaned;
   }
 
@@ -104,6 +112,7 @@ export class Completions {
     const running = runInvocations(
       readable.map(({ invocation }) => invocation),
       this.#life,
+      this.#book,
       this.#end.signal,
     );
     readable.forEach(({ completion, invocation }, index) => {

@@ -1,6 +1,8 @@
 /** The errors a backend throws on purpose, how they are recognised, and how any error crosses the wire. */
 import { randomUUID } from "node:crypto";
+import { constants } from "node:os";
 import { inspect } from "node:util";
+import { deniedAccess } from "./denied-access.ts";
 import { ERRORS } from "./generated/methods.ts";
 import type { Logger, WireError } from "./ports.ts";
 import { withoutSecrets } from "./secrets.ts";
@@ -88,6 +90,12 @@ export function toWireError(error: unknown, log: Logger, fallback: string): Wire
     log_id: id,
     stack: error instanceof Error ? stackWithCauses(error) : undefined,
   });
+  const denied = deniedAccess(error);
+  if (denied !== undefined) {
+    const { type, code } = row("OrchestratorError");
+    const told = `${where} was denied: ${withoutSecrets(denied)} (log id ${id} in the mgr log)`;
+    return { code, message: told, data: { type, errno: constants.errno.EACCES, log_id: id } };
+  }
   const { type, code, errno } = row("InternalError");
   return {
     code,

@@ -1,9 +1,12 @@
 /** One interface call on its way through a dialect to a backend and back. */
+
+import type { BackendRequest } from "./attempt.ts";
 import type { BackendLife } from "./backend-life.ts";
-import { type BackendRequest, type Outcome, startBatch } from "./batch.ts";
+import { startBatch } from "./batch.ts";
 import type { Dialect, Translation } from "./dialects/dialect.ts";
 import { DeadlineError, isOrchestratorError, NotSupportedError, ValidationError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
+import type { Outcome, WriteBook } from "./keep-write.ts";
 import type { PendingOperation } from "./operation.ts";
 import { validate } from "./validate.ts";
 
@@ -40,6 +43,7 @@ export function readInvocation(dialect: Dialect, id: string, method: string, par
 export async function runInvocations(
   invocations: readonly Invocation[],
   life: BackendLife,
+  book: WriteBook,
   signal: AbortSignal,
 ): Promise<Promise<Settled>[]> {
   const target = await life.target(signal);
@@ -47,6 +51,7 @@ export async function runInvocations(
   const outcomes = startBatch(
     runs.flatMap(({ requests }) => requests),
     target,
+    book,
   );
   let first = 0;
   return runs.map((run) => {

@@ -143,24 +143,29 @@ function limit(issue: Issue, words: string, bound: unknown): string {
 export function describeValue(value: unknown): string {
   if (value === undefined) return "nothing";
   if (value === null) return "null";
-  if (typeof value === "string")
-    return JSON.stringify(value.length > LONGEST_TEXT ? `${value.slice(0, LONGEST_TEXT)}…` : value);
+  if (typeof value === "string") return JSON.stringify(cut(value));
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object") return describeObject(value);
   return `a ${typeof value}`;
 }
 
+function cut(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text;
+}
+
 function describeObject(value: object): string {
-  const { name } = value.constructor ?? Object;
-  return name === "Object" || name === "" ? "an object" : `a ${name} object`;
+  // Not `value.constructor`: that may be a field of the value.
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null;
+  const name = prototype?.constructor?.name;
+  return typeof name !== "string" || name === "Object" || name === "" ? "an object" : `a ${name} object`;
 }
 
 /** `root.hosts[2].hostname`; keys that are no names stand in brackets. */
 export function pathText(root: string, path: Path): string {
   return path.reduce<string>((text, step) => {
     if (typeof step === "number") return `${text}[${step}]`;
-    const key = String(step);
+    const key = cut(String(step));
     return /^[A-Za-z_$][\w$-]*$/.test(key) ? `${text}.${key}` : `${text}[${JSON.stringify(key)}]`;
   }, root);
 }

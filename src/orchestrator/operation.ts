@@ -1,131 +1,79 @@
-/** The second stage of writes: from persistent to effective. */
+/** The second stage of a write, and what is known of it from persistent to effective. */
 import type { MaybePromise, Operation, Persisted } from "./call.ts";
-import { toWireError } from "./errors.ts";
-import type { EventPort, Logger } from "./ports.ts";
+import type { Entry } from "./journal/entry.ts";
+
+export type SecondStage = (operation: Operation) => MaybePromise<void>;
 
 /** What `call.persisted` gives back: the result to answer with and the work that remains. */
 class PersistedWrite<T> {
   readonly result: T;
-  readonly effective: (operation: Operation) => MaybePromise<void>;
+  readonly effective: SecondStage;
 
-  constructor(result: T, effective: (operation: Operation) => MaybePromise<void>) {
+  constructor(result: T, effective: SecondStage) {
     this.result = result;
     this.effective = effective;
   }
 }
 
-export function persisted<T>(result: T, effective: (operation: Operation) => MaybePromise<void>): Persisted<T> {
+export function persisted<T>(result: T, effective: SecondStage): Persisted<T> {
   // The type is opaque to backends: only the bridge looks inside.
   return new PersistedWrite(result, effective) as unknown as Persisted<T>;
 }
 
 /** The pieces of a persisted write; undefined when `value` is a plain result. */
-export function asPersisted(
-  value: unknown,
-): { result: unknown; effective: (operation: Operation) => MaybePromise<void> } | undefined {
+export function asPersisted(value: unknown): { result: unknown; effective: SecondStage } | undefined {
   return value instanceof PersistedWrite ? value : undefined;
 }
 
-/** A write that was persisted and is not effective yet. It starts once its answer has left. */
+/** A write that was persisted and is not effective yet, as its answer names it. It starts once its answer has left. */
 export interface PendingOperation {
   readonly call: string;
   /** What a progress event shows. */
   readonly title: string;
-  /** The backend's method, for logs. */
-  readonly where: string;
-  readonly effective: (operation: Operation) => MaybePromise<void>;
-  /** Ends with the backend that began it. */
-  readonly backendSignal: AbortSignal;
 }
 
-/** Progress is told this often at most, however often a backend reports it. */
-const PROGRESS_EVERY_MS = 100;
+/**
+ * `persisted`: its answer has not left yet. `running`: its second stage runs. `waiting`: to be taken up again, when this
+ * manager may act and the backend is there. `resuming`: its method is being called again. `failed`: until it is retried,
+ * forgotten, or made again.
+ */
+export type OperationState = "persisted" | "running" | "waiting" | "resuming" | "failed";
 
-interface Entry {
-  readonly title: string;
-  readonly where: string;
-  readonly since: Date;
+/** An operation in this process. */
+export interface OperationRecord {
+  entry: Entry;
+  /** Equal writes have equal keys. */
+  readonly key: string;
+  /** The turn of different writes in which it began: see `Operations.join`. */
+  readonly turn: number;
+  state: OperationState;
   fraction: number;
   message: string;
-  /** Set while a report waits for its turn. */
+  /** How often its method was called. */
+  attempts: number;
+  stage: { readonly effective: SecondStage; readonly backendSignal: AbortSignal } | undefined;
+  /** Ends when the operator forgets it. */
+  readonly forgotten: AbortController;
+  /** Set while a report of progress waits for its turn. */
   report: NodeJS.Timeout | undefined;
   toldAt: number;
 }
 
-/** Runs second stages and tells of their progress and their end. */
-export class Operations {
-  readonly #running = new Map<string, Entry>();
-  readonly #stop = new AbortController();
-  readonly #events: EventPort;
-  readonly #log: Logger;
+/** As `ceph orchbridge op ls` lists it. */
+export interface OperationRow {
+  readonly call: string;
+  readonly method: string;
+  readonly title: string;
+  readonly state: "running" | "resuming" | "waiting" | "failed" | "kept";
+  readonly since: string | null;
+  readonly fraction: number;
+  readonly attempts: number;
+  readonly backend: string | null;
+  readonly error: string | null;
+}
 
-  constructor(events: EventPort, log: Logger) {
-    this.#events = events;
-    this.#log = log;
-  }
-
-  start(pending: PendingOperation): void {
-    const { call, title, where } = pending;
-    const entry: Entry = { title, where, since: new Date(), fraction: 0, message: title, report: undefined, toldAt: 0 };
-    this.#running.set(call, entry);
-    const log = this.#log.child({ call, method: where });
-    const operation: Operation = {
-      id: call,
-      signal: AbortSignal.any([this.#stop.signal, pending.backendSignal]),
-      log,
-      progress: (fraction, message = title) => this.#report(call, entry, fraction, message),
-    };
-    void this.#run(pending, entry, operation, log);
-  }
-
-  async #run(pending: PendingOperation, entry: Entry, operation: Operation, log: Logger): Promise<void> {
-    const { call, where } = pending;
-    try {
-      await pending.effective(operation);
-      this.#end(call, entry);
-      log.debug(`${where} is effective`);
-      this.#events.effective(call);
-    } catch (error) {
-      this.#end(call, entry);
-      const wire = toWireError(error, log, where);
-      log.warn(`${where} was persisted but did not become effective: ${wire.message}`);
-      this.#events.failed(call, wire);
-    }
-  }
-
-  #end(call: string, entry: Entry): void {
-    clearTimeout(entry.report);
-    if (this.#running.get(call) === entry) this.#running.delete(call);
-  }
-
-  /** Keeps the newest report and tells it in its turn: a backend in a tight loop must not fill the pipe. */
-  #report(call: string, entry: Entry, fraction: number, message: string): void {
-    if (this.#running.get(call) !== entry) return;
-    entry.fraction = Math.min(1, Math.max(0, Number.isFinite(fraction) ? fraction : 0));
-    entry.message = message;
-    if (entry.report !== undefined) return;
-    const tell = (): void => {
-      entry.report = undefined;
-      entry.toldAt = performance.now();
-      this.#events.progress(call, entry.fraction, entry.message);
-    };
-    const wait = entry.toldAt === 0 ? 0 : entry.toldAt + PROGRESS_EVERY_MS - performance.now();
-    if (wait <= 0) tell();
-    else entry.report = setTimeout(tell, wait);
-  }
-
-  list(): { call: string; method: string; title: string; since: string; fraction: number }[] {
-    return [...this.#running].map(([call, { title, where, since, fraction }]) => ({
-      call,
-      method: where,
-      title,
-      since: since.toISOString(),
-      fraction,
-    }));
-  }
-
-  /** Tells every running second stage to stop; they end when they obey. */
-  stopAll(reason: string): void {
-    this.#stop.abort(new Error(reason));
-  }
+export function rowOf({ entry, state, fraction, attempts }: OperationRecord): OperationRow {
+  const { id, method, title, at, backend, error } = entry;
+  const shown = state === "persisted" ? "running" : state;
+  return { call: id, method, title, state: shown, since: at, fraction, attempts, backend, error };
 }

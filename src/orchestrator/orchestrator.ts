@@ -7,10 +7,16 @@ import type { Dialect } from "./dialects/dialect.ts";
 import { modern } from "./dialects/modern.ts";
 import { errorText, OrchestratorError, toWireError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
+import { History } from "./history.ts";
 import { deadlineError, readInvocation, runInvocations, type Settled } from "./invocation.ts";
-import { Operations, type PendingOperation } from "./operation.ts";
+import { Journal, passingStore } from "./journal/journal.ts";
+import type { WriteBook } from "./keep-write.ts";
+import { Lease } from "./lease.ts";
+import type { OperationRow, PendingOperation } from "./operation.ts";
+import { Operations } from "./operations.ts";
 import type { BackendConfig, EventPort, Json, Logger, MgrPort, Session, WireError } from "./ports.ts";
-import { withoutSecrets } from "./secrets.ts";
+import { Resumption } from "./resumption.ts";
+import { shownParams, withoutSecrets } from "./secrets.ts";
 import { onAbort, withSignal } from "./with-signal.ts";
 
 export interface Dependencies {
@@ -22,6 +28,8 @@ export interface Dependencies {
   load: (name: string) => Promise<BackendDefinition>;
   /** Makes an unknown field of a backend's answer an error: for authors' tools. In the mgr it is a debug line. */
   strict?: boolean;
+  /** Told when this process must act no more, for its manager may have lost the lead: it has to end at once. */
+  leaseLost?: (reason: string) => void;
 }
 
 /** An answer on its way out. */
@@ -34,6 +42,7 @@ export interface Answer {
 }
 
 const LAST_ERRORS = 10;
+const MOST_FAILURES = 50;
 /** Timers take no more. */
 const LONGEST_MS = 2 ** 31 - 1;
 
@@ -41,17 +50,56 @@ export class Orchestrator {
   readonly #deps: Dependencies;
   readonly #dialect: Dialect;
   readonly #life: BackendLife;
+  readonly #lease: Lease;
   readonly #operations: Operations;
+  readonly #resumption: Resumption;
+  readonly #book: WriteBook;
   readonly #completions: Completions;
+  readonly #end = new AbortController();
+  /** The state last told. */
+  #told = "";
   readonly #counts = { total: 0, failed: 0, running: 0 };
   readonly #lastErrors: { time: string; method: string; message: string }[] = [];
 
   constructor(deps: Dependencies) {
+    const { session, events, mgr, log } = deps;
     this.#deps = deps;
-    this.#dialect = deps.session.dialect === "classic" ? classic : modern;
-    this.#life = new BackendLife({ ...deps, strict: deps.strict ?? false, changed: () => this.#tellState() });
-    this.#operations = new Operations(deps.events, deps.log);
-    this.#completions = new Completions(this.#dialect, this.#life, (operations) => this.#startAll(operations));
+    this.#dialect = session.dialect === "classic" ? classic : modern;
+    const changed = (): void => {
+      // What the backend is comes first; before that there is nothing to add to.
+      if (this.#told !== "") this.#tellState();
+    };
+    this.#lease = new Lease(session.owner !== null, (reason) => deps.leaseLost?.(reason));
+    const owner = session.owner ?? "";
+    const history = new History();
+    const journal = new Journal(session.owner === null ? passingStore() : mgr, log, this.#end.signal);
+    this.#operations = new Operations({ owner, journal, history, events, mgr, log, changed });
+    this.#resumption = new Resumption({
+      owner,
+      journal,
+      lease: this.#lease,
+      operations: this.#operations,
+      events,
+      log,
+      changed,
+      end: this.#end.signal,
+    });
+    this.#book = {
+      join: (request) => this.#operations.join(request),
+      ready: (signal) => this.#resumption.ready(signal),
+      begin: (request) => this.#operations.begin(request),
+      keep: (request, written, turn) => this.#operations.keep(request, written, turn),
+      history,
+    };
+    this.#life = new BackendLife({
+      ...deps,
+      strict: deps.strict ?? false,
+      changed: () => this.#tellState(),
+      created: (target) => this.#resumption.resume(target),
+    });
+    this.#completions = new Completions(this.#dialect, this.#life, this.#book, (operations) =>
+      this.#startAll(operations),
+    );
   }
 
   /** Chooses the backend and its options. Never rejects: what is wrong becomes the reason in the state. */
@@ -83,14 +131,15 @@ export class Orchestrator {
     context: { id: string; deadlineMs: number; signal: AbortSignal },
   ): Promise<Answer> {
     const invocation = readInvocation(this.#dialect, context.id, method, params);
-    const overdue = new AbortController();
+    const { stop } = invocation;
     const timer = setTimeout(
-      () => overdue.abort(deadlineError(invocation, this.#life.name, context.deadlineMs)),
+      () => stop.abort(deadlineError(invocation, this.#life.name, context.deadlineMs)),
       timerMs(context.deadlineMs),
     );
-    const signal = AbortSignal.any([context.signal, overdue.signal]);
-    onAbort(signal, (reason) => invocation.stop.abort(reason));
-    const work = runInvocations([invocation], this.#life, signal).then(([settled]) => settled!);
+    // Not AbortSignal.any: Node keeps such a signal for good while somebody listens to it.
+    onAbort(context.signal, (reason) => stop.abort(reason));
+    const { signal } = stop;
+    const work = runInvocations([invocation], this.#life, this.#book, signal).then(([settled]) => settled!);
     try {
       const settled = await withSignal(work, signal);
       return this.#answer(method, settled);
@@ -149,13 +198,53 @@ export class Orchestrator {
       details: details ?? {},
       calls: { ...this.#counts },
       completions: this.#completions.held,
-      operations: this.#operations.list(),
+      lease: this.#lease.held,
+      operations: this.operations() as unknown as Json,
       last_errors: [...this.#lastErrors],
     };
   }
 
+  /** For `ttlMs` the manager is known to lead; for `fenceMs` former owners' processes may still act. */
+  grantLease(ttlMs: number, fenceMs: number): void {
+    this.#lease.grant(ttlMs, fenceMs);
+  }
+
+  /** The writes that are persistent and not effective, and the journal's entries that cannot be used. */
+  operations(): OperationRow[] {
+    return this.#resumption.rows();
+  }
+
+  /** One of them with its params and its answer, secrets hidden. */
+  operation(id: string): object {
+    const row = this.operations().find(({ call }) => call === id);
+    if (row?.backend === null) return row;
+    const { entry, message } = this.#operations.record(id);
+    return {
+      ...row,
+      message,
+      params: shownParams(entry.params),
+      result: shownParams(entry.result),
+      owner: entry.owner,
+    };
+  }
+
+  /** Takes a failed operation up again; what to tell the operator. */
+  async retryOperation(id: string): Promise<string> {
+    const { entry } = await this.#resumption.retry(id);
+    return `Operation ${id} (${entry.title}) is taken up again`;
+  }
+
+  /** Gives an operation up; what to tell the operator. */
+  async forgetOperation(id: string): Promise<string> {
+    if (await this.#resumption.forgetUnreadable(id)) return `Entry ${id} was removed from the journal`;
+    const { entry } = await this.#operations.forget(id);
+    return `Operation ${id} (${entry.title}) is forgotten; what it has changed so far stays`;
+  }
+
   /** Stops second stages and closes the backend. */
   async close(): Promise<void> {
+    this.#end.abort(new Error("the process is ending"));
+    this.#lease.close();
     this.#operations.stopAll("the bridge is stopping");
     this.#completions.close(new OrchestratorError("the bridge is stopping"));
     await this.#life.close();
@@ -185,13 +274,18 @@ export class Orchestrator {
 
   #tellState(): void {
     const { ok, reason, details } = this.#life.availability;
-    this.#deps.events.state({
+    const state = {
       available: ok,
       reason: ok ? "" : (reason ?? "the backend is not available and did not say why"),
       details: details ?? {},
       backend: this.#life.name,
       features: this.#features(),
-    });
+      failures: capped(this.#resumption.failures()),
+    };
+    const text = JSON.stringify(state);
+    if (text === this.#told) return;
+    this.#told = text;
+    this.#deps.events.state(state);
   }
 
   /** The interface methods that the backend's own methods can serve, in the dialect's names. */
@@ -208,6 +302,13 @@ export class Orchestrator {
 function wireResult(method: string, { result, operations }: Settled): unknown {
   if (METHODS[method]?.kind !== "write") return result ?? null;
   return { value: result ?? null, operations: operations.map(({ call, title }) => ({ call, title })) };
+}
+
+/** A health check is no list of thousands. */
+function capped(sentences: string[]): string[] {
+  if (sentences.length <= MOST_FAILURES) return sentences;
+  const more = `and ${sentences.length - MOST_FAILURES} more: see ceph orchbridge op ls`;
+  return [...sentences.slice(0, MOST_FAILURES), more];
 }
 
 function timerMs(ms: number): number {

@@ -38,6 +38,8 @@ export interface EventPort {
   effective(call: string): void;
   failed(call: string, error: WireError): void;
   progress(call: string, fraction: number, message: string): void;
+  /** An unfinished operation that this process did not answer for is under way (again). */
+  operation(call: string, title: string, fraction: number): void;
 }
 
 export interface BridgeState {
@@ -48,6 +50,8 @@ export interface BridgeState {
   backend: string | null;
   /** The interface methods supported, in the dialect's own names (`get_hosts`, `apply_mds`, …). */
   features: string[];
+  /** One sentence for each operation that needs an operator. */
+  failures: string[];
 }
 
 /** Where log lines go; `child` adds fields (`backend`, `method`, `call`) to every line. */
@@ -69,6 +73,8 @@ export interface Session {
   dialect: "modern" | "classic";
   fsid: string;
   mgr: { name: string; gid: number | null };
+  /** Tells one load of the mgr module from all others; null where no manager stands behind the connection. */
+  owner: string | null;
   /** The public methods of the installed Orchestrator class. */
   methods: string[];
 }

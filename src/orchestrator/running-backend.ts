@@ -1,6 +1,7 @@
 /** One created backend: whether it is available, and its end. */
+
+import type { BatchTarget } from "./attempt.ts";
 import type { Availability, Backend } from "./backend.ts";
-import type { BatchTarget } from "./batch.ts";
 import { toWireError } from "./errors.ts";
 import type { Issue } from "./issues.ts";
 import { checkJson } from "./json-value.ts";

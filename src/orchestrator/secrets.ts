@@ -19,3 +19,16 @@ export function isSecretName(name: string): boolean {
 export function withoutSecrets(text: string): string {
   return text.replace(secretText, HIDDEN);
 }
+
+/** A value as it may be shown: what stands in a field with a secret's name, and what looks like a secret, is hidden. */
+export function shownParams(value: unknown): unknown {
+  if (typeof value === "string") return withoutSecrets(value);
+  if (Array.isArray(value)) return value.map(shownParams);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]: [string, unknown]) => [
+      name,
+      isSecretName(name) && inner !== null ? HIDDEN : shownParams(inner),
+    ]),
+  );
+}

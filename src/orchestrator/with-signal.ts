@@ -17,6 +17,21 @@ export function onAbort(signal: AbortSignal, act: (reason: unknown) => void): vo
   else signal.addEventListener("abort", () => act(signal.reason), { once: true });
 }
 
+/**
+ * A signal that ends with the first of others, until it is released. In place of `AbortSignal.any`: Node keeps one of those for
+ * good while somebody listens to it, and its sources keep what listens to them.
+ */
+export function firstOf(signals: readonly AbortSignal[]): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const ends = signals.map((source) => {
+    const end = (): void => controller.abort(source.reason);
+    if (source.aborted) end();
+    else source.addEventListener("abort", end, { once: true });
+    return () => source.removeEventListener("abort", end);
+  });
+  return { signal: controller.signal, release: () => ends.forEach((remove) => remove()) };
+}
+
 export function isTimeout(error: unknown): boolean {
   return error instanceof DOMException && error.name === "TimeoutError";
 }

@@ -5,7 +5,7 @@ import {
   CancellationStrategy,
   type CancellationToken,
   createMessageConnection,
-  type Message,
+  Message,
   type MessageConnection,
   type RequestMessage,
   ResponseError,
@@ -58,11 +58,13 @@ export class Connection {
   readonly #inner: MessageConnection;
   readonly #requests = new Map<string, RequestHandler>();
   readonly #notifications = new Map<string, NotificationHandler>();
-  /** Requests of the other side that are not answered yet. */
-  readonly #open = new Map<string | number, Exchange>();
+  /** Requests of the other side that are not answered yet, by the text of their id: vscode-jsonrpc queues 1 and "1" as one. */
+  readonly #open = new Map<string, Exchange>();
   readonly #inputGate: Gate;
   /** Messages that vscode-jsonrpc has in its queue. */
   #queued = 0;
+  /** The ids of the answers among them; a second answer would take the first one's place. */
+  readonly #queuedAnswers = new Set<string | number>();
   readonly #ended = Promise.withResolvers<RpcError | null>();
   #end: { reason: RpcError | null } | undefined;
 
@@ -89,13 +91,14 @@ export class Connection {
           receiver: {
             kind: "request",
             createCancellationTokenSource: (request: RequestMessage) =>
-              this.#open.get(request.id ?? "") ?? new Exchange(),
+              this.#open.get(String(request.id)) ?? new Exchange(),
           },
           sender: CancellationStrategy.Message.sender,
         },
         messageStrategy: {
           handleMessage: (message, next) => {
             if (isQueued(message)) this.#queued -= 1;
+            if (Message.isResponse(message)) this.#queuedAnswers.delete(message.id ?? "");
             if (this.#queued === 0) this.#inputGate.hold("unhandled input", false);
             return next(message);
           },
@@ -166,13 +169,22 @@ export class Connection {
   readonly #admit: Admit = (incoming, problem) => {
     const admitted = this.#screen(incoming, problem);
     if (admitted === undefined) return undefined;
-    if (incoming.kind === "request") this.#open.set(incoming.id, new Exchange());
+    if (incoming.kind === "request") this.#open.set(String(incoming.id), new Exchange());
+    if (incoming.kind === "response" && !this.#isAwaited(incoming.id)) return undefined;
     if (isQueued(admitted)) {
       this.#queued += 1;
       if (this.#queued > this.#limits.queue) this.#inputGate.hold("unhandled input", true);
     }
     return admitted;
   };
+
+  /** False for the answer to a question that cannot be ours, or has its answer already in the queue. */
+  #isAwaited(id: string | number): boolean {
+    const awaited = typeof id === "number" && !this.#queuedAnswers.has(id);
+    if (awaited) this.#queuedAnswers.add(id);
+    else this.#options.warn(`nobody waits for an answer to ${JSON.stringify(id)}`);
+    return awaited;
+  }
 
   /** Answers or tells at once what must not reach a handler; the message to go on with otherwise. */
   #screen(incoming: Incoming, problem: RpcError | undefined): Message | undefined {
@@ -192,7 +204,8 @@ export class Connection {
   }
 
   #refusal(id: string | number, problem: RpcError | undefined): RefusedRequest | undefined {
-    if (this.#open.has(id)) throw new RpcError("RPC_BAD_MESSAGE", `request id ${id} is used again before its answer`);
+    if (this.#open.has(String(id)))
+      throw new RpcError("RPC_BAD_MESSAGE", `request id ${id} is used again before its answer`);
     if (problem !== undefined)
       return new RefusedRequest(WireCode.invalidParams, "InvalidParams", problem.message, problem.field);
     if (this.#open.size < this.#limits.open) return undefined;
@@ -247,8 +260,8 @@ export class Connection {
   #onSent(message: Message): void {
     const { id } = message as { id?: string | number | null };
     if (id === undefined || id === null || "method" in message) return;
-    const exchange = this.#open.get(id);
-    this.#open.delete(id);
+    const exchange = this.#open.get(String(id));
+    this.#open.delete(String(id));
     try {
       exchange?.answered?.();
     } catch (error) {

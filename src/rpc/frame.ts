@@ -58,7 +58,8 @@ export class FrameParser {
     if (!headerSoFar.test(seen)) {
       throw new RpcError("RPC_BAD_FRAME", `expected a Content-Length header, got ${quoted(seen)}`);
     }
-    if ((end === -1 ? data.length : end) > this.#limits.header) {
+    // Without an end so far, the last three bytes may be most of it.
+    if ((end === -1 ? data.length - (headerEnd.length - 1) : end) > this.#limits.header) {
       throw new RpcError(
         "RPC_BAD_FRAME",
         `a frame's header is longer than ${this.#limits.header} bytes: ${quoted(seen)}`,

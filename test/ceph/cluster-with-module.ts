@@ -30,6 +30,10 @@ import { buildModule, installModule } from "./installed-module.ts";
 /** What a manager may take to start Node, after a restart or with new options. */
 const READY_MS = 30_000;
 
+/** Why `fs volume rm` is left out there. */
+export const REMOVAL_ENDS_REEF =
+  "the mgr of 18.2.7 on Python 3.13 itself may crash at the end of a command whose last act was a mon command";
+
 /** The words of a command, separated by blanks; an array where a word holds some. */
 export type Command = string | readonly string[];
 
@@ -224,10 +228,13 @@ export class ClusterWithModule {
   }
 
   /**
-   * Starts the Node process anew with these options of the backend (default: the memory backend, whose state begins again);
-   * returns when it is available.
+   * Starts the Node process anew with these options of the backend (default: the memory backend, whose state begins again),
+   * and without the operations of before; returns when it is available.
    */
   async reset(options: object, backend = "memory"): Promise<void> {
+    for (const key of await this.journalKeys()) {
+      expect(await this.cluster.rados().mon({ prefix: "config-key rm", key })).toMatchObject({ ret: 0 });
+    }
     await this.#set("backend_options", JSON.stringify(options));
     await this.#set("backend", backend);
     // Another memory limit takes another process, and shows which one was started with all that was set before it.
@@ -240,6 +247,13 @@ export class ClusterWithModule {
       () => this.#nodes().some(({ command }) => command.includes(flag)) || undefined,
     );
     await this.waitUntilAvailable();
+  }
+
+  /** The keys of the journal: none when no operation is unfinished or failed. */
+  async journalKeys(): Promise<string[]> {
+    const { ret, out } = await this.cluster.rados().mon({ prefix: "config-key ls", format: "json" });
+    expect(ret, "config-key ls").toBe(0);
+    return (JSON.parse(out) as string[]).filter((key) => key.startsWith("mgr/orchbridge/op/"));
   }
 
   async #set(option: string, value: string): Promise<void> {

@@ -217,6 +217,16 @@ describe("a bridge process ends", () => {
     },
   );
 
+  it.each([
+    ["when its manager does not say in time that it still leads", { ttl_ms: 300, fence_ms: 0 }],
+    ["when it reads a lease so late that it is over", { ttl_ms: 10_000, fence_ms: 0, sent_ms: 1 }],
+  ])("with status 75 %s", async (_when, lease) => {
+    const child = await new Child().ready({}, { owner: "this mgr" });
+    child.send({ method: "bridge/lease", params: lease });
+    expect(await child.ended()).toBe(75);
+    expect(child.log).toContain("the lease ran out");
+  });
+
   it("with the backend's own status when that exits", async () => {
     const child = await new Child().ready();
     child.send({ id: 1000, method: "orchestrator/drain_host", params: { hostname: "exit" } });

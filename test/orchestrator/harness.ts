@@ -8,6 +8,7 @@ export interface Heard {
   readonly states: BridgeState[];
   readonly effective: string[];
   readonly failed: { call: string; error: WireError }[];
+  readonly operations: { call: string; title: string; fraction: number }[];
   readonly progress: { call: string; fraction: number; message: string }[];
   readonly log: { level: string; message: string }[];
 }
@@ -38,38 +39,54 @@ const METHODS_OF_DIALECT = {
   ],
 } as const;
 
+export interface Settings {
+  readonly dialect?: "modern" | "classic";
+  readonly strict?: boolean;
+  readonly options?: OptionsSchema<unknown>;
+  /** Stands for the monitors' key-value store. With it alone, the manager is known to lead. */
+  readonly store?: Store;
+  /** With it, nothing is written before a lease was granted. */
+  readonly owner?: string;
+  /** Of the backend. */
+  readonly name?: string;
+  readonly leaseLost?: (reason: string) => void;
+}
+
 export async function orchestratorFor(
   backend: Backend | ((context: BackendContext<unknown>) => Backend | Promise<Backend>),
-  settings: { dialect?: "modern" | "classic"; strict?: boolean; options?: OptionsSchema<unknown> } = {},
+  settings: Settings = {},
 ): Promise<{ orchestrator: Orchestrator; heard: Heard; configure(options: unknown): Promise<void> }> {
   const dialect = settings.dialect ?? "modern";
-  const heard: Heard = { states: [], effective: [], failed: [], progress: [], log: [] };
+  const heard: Heard = { states: [], effective: [], failed: [], operations: [], progress: [], log: [] };
   const definition = defineBackend({
-    name: "probe",
+    name: settings.name ?? "probe",
     ...(settings.options === undefined ? {} : { options: settings.options }),
     create: (context) => (typeof backend === "function" ? backend(context) : backend),
   });
   const orchestrator = new Orchestrator({
-    session: session(dialect),
-    mgr: noManager,
+    session: session(dialect, settings.owner ?? (settings.store === undefined ? null : "this mgr")),
+    mgr: { ...noManager, ...(settings.store ?? new Store()).port },
     events: recorder(heard),
     log: logger(heard),
     load: () => Promise.resolve(definition),
     strict: settings.strict ?? false,
+    leaseLost: settings.leaseLost ?? ((reason) => heard.log.push({ level: "fatal", message: reason })),
   });
+  if (settings.store !== undefined && settings.owner === undefined) orchestrator.grantLease(600_000, 0);
   const configure = (options: unknown): Promise<void> =>
-    orchestrator.configure({ name: "probe", options: options as never, options_error: null });
+    orchestrator.configure({ name: settings.name ?? "probe", options: options as never, options_error: null });
   await configure(null);
   return { orchestrator, heard, configure };
 }
 
-function session(dialect: "modern" | "classic"): Session {
+function session(dialect: "modern" | "classic", owner: string | null): Session {
   return {
     release: dialect === "modern" ? "tentacle" : "nautilus",
     ceph_version: dialect === "modern" ? "20.2.4" : "14.2.21",
     dialect,
     fsid: "9f1c0000-0000-4000-8000-000000000001",
     mgr: { name: "x", gid: 4100 },
+    owner,
     methods: [...METHODS_OF_DIALECT[dialect]],
   };
 }
@@ -79,6 +96,7 @@ function recorder(heard: Heard): EventPort {
     state: (state) => void heard.states.push(state),
     effective: (call) => void heard.effective.push(call),
     failed: (call, error) => void heard.failed.push({ call, error }),
+    operation: (call, title, fraction) => void heard.operations.push({ call, title, fraction }),
     progress: (call, fraction, message) => void heard.progress.push({ call, fraction, message }),
   };
 }
@@ -89,13 +107,37 @@ export function logger(heard: Heard): Logger {
   return log;
 }
 
+/** Stands for the monitors' key-value store, which outlives an Orchestrator. */
+export class Store {
+  readonly values = new Map<string, string>();
+  /** What a write of that key waits for, or fails with. */
+  before: (key: string, value: string | null) => Promise<void> | void = () => {};
+  /** What a list that was made waits for before it is handed out. */
+  afterList: () => Promise<void> = () => Promise.resolve();
+  lists = 0;
+
+  get port(): Pick<MgrPort, "storeGet" | "storeSet" | "storeList"> {
+    return {
+      storeGet: async (key) => this.values.get(key) ?? null,
+      storeSet: async (key, value) => {
+        await this.before(key, value);
+        if (value === null) this.values.delete(key);
+        else this.values.set(key, value);
+      },
+      storeList: async (prefix) => {
+        const list = Object.fromEntries([...this.values].filter(([key]) => key.startsWith(prefix)));
+        this.lists += 1;
+        await this.afterList();
+        return list;
+      },
+    };
+  }
+}
+
 /** Stands for the manager where a test does not speak to it. */
-const noManager: MgrPort = {
+const noManager: Omit<MgrPort, "storeGet" | "storeSet" | "storeList"> = {
   get: () => Promise.resolve(null),
   command: () => Promise.resolve({ retval: 0, stdout: "", stderr: "" }),
-  storeGet: () => Promise.resolve(null),
-  storeSet: () => Promise.resolve(),
-  storeList: () => Promise.resolve({}),
   setHealthChecks: () => Promise.resolve(),
   progress: () => Promise.resolve(),
   clusterLog: () => Promise.resolve(),

@@ -6,6 +6,7 @@ describe("a backend's life", () => {
   test("its features are the interface methods that what it defines can serve", async () => {
     const { heard } = await orchestratorFor({ getHosts: () => [], applyService: () => "ok" });
     expect(heard.states.at(-1)).toEqual({
+      failures: [],
       available: true,
       reason: "",
       details: {},

@@ -16,6 +16,18 @@ describe("a sentence", () => {
     ["a value that is no object", "HostSpec", "node1", 'value: expected object, got "node1"'],
     ["an unknown key", "HostSpec", { hostname: "a", hostnam: "b" }, "value.hostnam: unknown key"],
     [
+      "an object with a field named constructor",
+      "HostSpec",
+      { hostname: { constructor: { name: { toString: 1 } } } },
+      "value.hostname: expected string, got an object",
+    ],
+    [
+      "an unknown key that is as long as a text",
+      "HostSpec",
+      { hostname: "a", ["k".repeat(5000)]: 1 },
+      `value["${"k".repeat(60)}…"]: unknown key`,
+    ],
+    [
       "a wrong constant",
       "HostSpec",
       { hostname: "a", service_type: "mon" },

@@ -115,6 +115,24 @@ describe("a connection", () => {
     await expect(bad).rejects.toMatchObject({ code: 1003, message: "no such map", data: { type: "NotFoundError" } });
   });
 
+  it("takes the first of several answers to a question, and none whose id is a text", async () => {
+    const peer = new Peer({ queue: 2 }).start();
+    for (let round = 0; round < 5; round++) {
+      const question = peer.connection.request("mgr/get", {});
+      await vi.waitFor(() => expect(peer.received).toHaveLength(round + 1));
+      const id = peer.received[round]?.id;
+      for (const [answer, result] of [
+        [String(id), "text"],
+        [id, "first"],
+        [id, "second"],
+        [String(id), "text"],
+      ])
+        peer.send({ id: answer, result });
+      expect(await question).toBe("first");
+    }
+    expect(peer.warnings).toHaveLength(15);
+  });
+
   it("settles every question when the other side goes, and refuses new ones", async () => {
     const peer = new Peer().start();
     const pending = peer.connection.request("mgr/get", { name: "osd_map" });
@@ -238,6 +256,12 @@ describe("a connection that gets what is not the protocol", () => {
     [
       "an id used twice",
       (peer) => [1, 1].forEach((id) => peer.send({ id, method: "hang" })),
+      "RPC_BAD_MESSAGE",
+      "request id 1 is used again before its answer",
+    ],
+    [
+      "an id used twice, as a number and as text",
+      (peer) => [1, "1"].forEach((id) => peer.send({ id, method: "hang" })),
       "RPC_BAD_MESSAGE",
       "request id 1 is used again before its answer",
     ],

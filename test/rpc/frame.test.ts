@@ -92,6 +92,12 @@ describe("a frame parser", () => {
     );
   });
 
+  it("takes a header of just the limit, also in pieces", () => {
+    const bytes = Buffer.from(`${"Content-Length: 2".padEnd(limits.header)}\r\n\r\n{}`);
+    const inPieces = Array.from({ length: 8 }, (_, at) => limits.header - 2 + at);
+    expect(parse(bytes, inPieces)).toEqual({ bodies: ["{}"], error: undefined, idle: true });
+  });
+
   it("refuses a body over the limit without reading it", () => {
     expect(parse(Buffer.from("Content-Length: 999999999\r\n\r\n"), []).error).toContain(
       "a frame of 999999999 bytes is over the limit of 1048576 bytes",

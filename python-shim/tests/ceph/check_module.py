@@ -44,8 +44,9 @@ class ModuleClass(unittest.TestCase):
     def test_commands_and_options_are_declared_as_a_manager_reads_them(self) -> None:
         module = make_module()
         prefixes = [command["cmd"].split(" name=")[0] for command in module.COMMANDS]
-        wanted = [f"orchbridge {word}" for word in ("activate", "deactivate", "status", "features", "restart")]
-        self.assertEqual(prefixes[: len(wanted)], wanted)
+        words = ("activate", "deactivate", "status", "features", "restart", "op ls", "op show", "op retry", "op forget")
+        wanted = [f"orchbridge {word}" for word in words]
+        self.assertEqual([prefix.strip() for prefix in prefixes[: len(wanted)]], wanted)
         self.assertEqual([prefix for prefix in prefixes if not prefix.startswith("orchbridge ")], [])
         own = [
             option["name"] for option in module.MODULE_OPTIONS if not option["name"].startswith(("log_", "sqlite3_"))

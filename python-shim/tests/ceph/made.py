@@ -1,5 +1,6 @@
 """A module as a manager makes it, for the checks."""
 
+import json
 import os
 import threading
 import unittest
@@ -35,9 +36,9 @@ def make_module() -> Any:
     return module
 
 
-def command_of_peer(settings: Any) -> Any:
+def command_of_peer(settings: Any, permissions: Any) -> Any:
     """The stand-in peer instead of the installed JavaScript."""
-    del settings
+    del settings, permissions
     return [NODE, PEER, "serve", "--fd", "3", "4"]
 
 
@@ -47,8 +48,6 @@ class RunningTest(unittest.TestCase):
     backend_options: Dict[str, Any] = {}
 
     def setUp(self) -> None:
-        import json
-
         self.module = make_module()
         self.module.options.update({"backend": "stand-in", "backend_options": json.dumps(self.backend_options)})
         self.bridge = self.module._bridge
@@ -60,21 +59,31 @@ class RunningTest(unittest.TestCase):
         until("the module to be available", lambda: self.module.available()[0])
 
     def end(self) -> None:
-        self.supervisor.stop()
+        self.bridge.stop()
         self.serving.join(15)
         self.assertFalse(self.serving.is_alive())
 
+    def command(self, words: str, **arguments: Any) -> Any:
+        """A command of the module, as a manager runs it."""
+        return self.module.handle_command("", {"prefix": f"orchbridge {words}", **arguments})
+
     def answer(self, **answers: Any) -> None:
         """Lets the peer answer methods so, by way of changed options."""
-        import json
-
         given = {
             **self.backend_options,
             "answers": {name.replace("__", "/"): answer for name, answer in answers.items()},
         }
+        self.give(given)
+
+    def _peers_options(self) -> Any:
+        connection = self.supervisor.connection
+        return None if connection is None else connection.call("options", {}, 5)
+
+    def give(self, given: Dict[str, Any]) -> None:
+        """Changes the backend's options, and waits until the peer has them."""
         self.module.options["backend_options"] = json.dumps(given)
         self.module.config_notify()
-        until("the options to be there", lambda: self.supervisor.settings.backend_options == given)
+        until("the options to be there", lambda: self._peers_options() == given)
         until("the module to be available", lambda: self.module.available()[0])
 
 

@@ -25,7 +25,8 @@ def main(release: str) -> None:
 
     stand_in.install(release, SHIM)
     classic = release == "nautilus"
-    names = ["check_module", "check_classic" if classic else "check_modern", "check_calls"]
+    own = "check_classic" if classic else "check_modern"
+    names = ["check_module", own, "check_calls", "check_operations", "check_lead"]
     suite = unittest.TestSuite(
         unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"tests.ceph.{name}")) for name in names
     )

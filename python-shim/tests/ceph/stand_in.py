@@ -45,6 +45,8 @@ class StandInManager:
         self.health: Dict[str, Any] = {}
         self.remote_calls: List[Tuple[Any, ...]] = []
         self.remotes: Dict[Tuple[str, str], Callable[..., Any]] = {}
+        # The active manager as the monitors know it.
+        self.leader: Dict[str, Any] = {"active_name": "x", "active_gid": 4242}
         self.mon_commands: List[Dict[str, Any]] = []
         self.store: Dict[str, str] = {}
         self.cluster_logged: List[Tuple[Any, ...]] = []
@@ -110,6 +112,8 @@ class StandInManager:
             return (0, self.store[key], "") if key in self.store else (-2, "", "no such key")
         elif cmd["prefix"] == "config-key dump":
             return 0, json.dumps({name: value for name, value in self.store.items() if name.startswith(key)}), ""
+        elif cmd["prefix"] == "mgr dump":
+            return 0, json.dumps(self.leader), ""
         elif cmd["prefix"] == "config get":
             return (
                 0,

@@ -1,0 +1,389 @@
+/** What becomes of writes when processes end: each Orchestrator here stands for one Node process, the Store for the monitors. */
+import { describe, expect, test } from "vitest";
+import type { Backend } from "../../src/orchestrator/backend.ts";
+import { UnavailableError, ValidationError } from "../../src/orchestrator/errors.ts";
+import { invoke, orchestratorFor, type Settings, Store, until } from "./harness.ts";
+
+const mds = (id: string): object => ({ service_type: "mds", service_id: id, service_name: `mds.${id}` });
+const apply = { specs: [mds("a")] };
+
+interface Seen {
+  readonly id: string;
+  readonly name: string;
+  readonly resumed: boolean;
+}
+
+/** A backend whose second stages end when the test says so. */
+function slow(): { backend: Backend; seen: Seen[]; end: Map<string, (error?: Error) => void> } {
+  const seen: Seen[] = [];
+  const end = new Map<string, (error?: Error) => void>();
+  const backend: Backend = {
+    getHosts: () => [],
+    applyService({ spec }, call) {
+      const name = spec.service_name ?? "";
+      seen.push({ id: call.id, name, resumed: call.resumed });
+      return call.persisted(
+        `Scheduled ${name} update...`,
+        () =>
+          new Promise<void>((resolve, reject) => {
+            end.set(name, (error) => (error === undefined ? resolve() : reject(error)));
+          }),
+      );
+    },
+    removeService: () => "removed",
+  };
+  return { backend, seen, end };
+}
+
+async function processOn(
+  store: Store,
+  settings: Settings = {},
+): Promise<ReturnType<typeof slow> & Awaited<ReturnType<typeof orchestratorFor>>> {
+  const made = slow();
+  return { ...made, ...(await orchestratorFor(made.backend, { store, ...settings })) };
+}
+
+describe("a persisted write", () => {
+  test("stands in the journal before its answer, and no more once it is effective", async () => {
+    const store = new Store();
+    const { orchestrator, end, heard } = await processOn(store);
+    const { operations } = (await invoke(orchestrator, "orchestrator/apply", apply)) as {
+      operations: { call: string }[];
+    };
+    expect([...store.values.keys()]).toEqual([`op/${operations[0]?.call}`]);
+    await until(() => end.has("mds.a"), "the second stage");
+    end.get("mds.a")?.();
+    await until(() => heard.effective.length === 1, "effective");
+    await until(() => store.values.size === 0, "an empty journal");
+  });
+
+  test("is told to be effective before its entry goes, for nobody could tell it of one that is gone", async () => {
+    const store = new Store();
+    const { orchestrator, end, heard } = await processOn(store);
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    await until(() => end.has("mds.a"), "the second stage");
+    const told = Promise.withResolvers<number>();
+    store.before = () => told.resolve(heard.effective.length);
+    end.get("mds.a")?.();
+    expect(await told.promise).toBe(1);
+  });
+
+  test("that the journal cannot take fails, its second stage never runs, and nothing of it is left", async () => {
+    const store = new Store();
+    store.before = (_key, value) => {
+      if (value !== null) throw new Error("the store is full");
+    };
+    const { orchestrator, end } = await processOn(store);
+    await expect(invoke(orchestrator, "orchestrator/apply", apply)).rejects.toThrow(
+      "the operation could not be written into the monitors' store, so it does not go on: the store is full",
+    );
+    expect(orchestrator.operations()).toEqual([]);
+    expect(end.size).toBe(0);
+    expect(store.values.size).toBe(0);
+  });
+
+  test("is taken up by the next process, in order, with its id and as resumed", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    const specs = ["a", "b", "c"].map(mds);
+    await invoke(first.orchestrator, "orchestrator/apply", { specs });
+    await first.orchestrator.close();
+    const second = await processOn(store);
+    await until(() => second.seen.length === 3, "all three");
+    expect(second.seen).toEqual(first.seen.map((one) => ({ ...one, resumed: true })));
+    expect(second.heard.operations.map(({ call }) => call)).toEqual(first.seen.map(({ id }) => id));
+    for (const name of ["mds.b", "mds.a", "mds.c"]) {
+      await until(() => second.end.has(name), name);
+      second.end.get(name)?.();
+    }
+    await until(() => store.values.size === 0, "an empty journal");
+    expect(second.heard.effective.toSorted()).toEqual(first.seen.map(({ id }) => id).toSorted());
+  });
+
+  test("that the backend finds done when it is taken up is effective", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    await invoke(first.orchestrator, "orchestrator/apply", apply);
+    const { heard } = await orchestratorFor({ applyService: () => "nothing left to do" }, { store });
+    await until(() => heard.effective.length === 1, "effective");
+    await until(() => store.values.size === 0, "an empty journal");
+  });
+
+  test("waits for a backend that is not available, and new writes are told", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    await invoke(first.orchestrator, "orchestrator/apply", apply);
+    let reachable = false;
+    const { orchestrator, heard } = await orchestratorFor(
+      {
+        applyService() {
+          if (!reachable) throw new UnavailableError("no route to the master");
+          return "done";
+        },
+        removeService: () => "removed",
+      },
+      { store },
+    );
+    await until(() => heard.log.some(({ message }) => message.includes("is taken up again later")), "a first try");
+    await expect(invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] })).rejects.toThrow(
+      "an earlier operation (Scheduled mds.a update...) cannot be taken up yet",
+    );
+    reachable = true;
+    await until(() => heard.effective.length === 1, "effective");
+    expect(await invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] })).toMatchObject({ value: ["done"] });
+  });
+
+  test("is taken up by the new instance when the backend is configured anew", async () => {
+    const { orchestrator, configure, seen, end, heard } = await processOn(new Store());
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    await until(() => end.has("mds.a"), "the second stage");
+    end.delete("mds.a");
+    await configure(null);
+    await until(() => end.has("mds.a"), "the second stage again");
+    expect(seen.map(({ resumed }) => resumed)).toEqual([false, true]);
+    expect(heard.failed).toEqual([]);
+  });
+});
+
+describe("an equal write", () => {
+  test("joins the unfinished operation and gets its answer", async () => {
+    const { orchestrator, seen } = await processOn(new Store());
+    const first = await invoke(orchestrator, "orchestrator/apply", apply);
+    expect(await invoke(orchestrator, "orchestrator/apply", apply)).toEqual(first);
+    expect(seen).toHaveLength(1);
+  });
+
+  test("joins it in the next process too, which is how a command in flight is sent again", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    const answer = await invoke(first.orchestrator, "orchestrator/apply", apply);
+    const second = await processOn(store);
+    expect(await invoke(second.orchestrator, "orchestrator/apply", apply)).toEqual(answer);
+    expect(second.seen.map(({ resumed }) => resumed)).toEqual([true]);
+  });
+
+  test("is made anew when another write came in between, for that may have undone the first", async () => {
+    const { orchestrator, seen } = await processOn(new Store());
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    await invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    expect(seen.map(({ name }) => name)).toEqual(["mds.a", "mds.b", "mds.a"]);
+  });
+
+  test("makes up for one that failed", async () => {
+    const { orchestrator, end, heard } = await processOn(new Store());
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    await until(() => end.has("mds.a"), "the second stage");
+    end.get("mds.a")?.(new ValidationError("no room"));
+    await until(() => heard.failed.length === 1, "failed");
+    await invoke(orchestrator, "orchestrator/apply", apply);
+    expect(orchestrator.operations().map(({ state }) => state)).toEqual(["running"]);
+    expect(heard.states.at(-1)?.failures).toEqual([]);
+  });
+
+  test("joins in a batch that the backend runs itself", async () => {
+    const { backend, seen } = slow();
+    const batches: number[] = [];
+    const own: Backend = {
+      ...backend,
+      async batch(calls) {
+        batches.push(calls.length);
+        await Promise.all(calls.map(({ call }) => call.run()));
+      },
+    };
+    const { orchestrator } = await orchestratorFor(own, { store: new Store() });
+    const first = await invoke(orchestrator, "orchestrator/apply", apply);
+    expect(await invoke(orchestrator, "orchestrator/apply", apply)).toEqual(first);
+    expect(seen).toHaveLength(1);
+    expect(batches).toEqual([1]);
+  });
+});
+
+describe("a failed operation", () => {
+  async function failed(store: Store): Promise<Awaited<ReturnType<typeof processOn>> & { id: string }> {
+    const made = await processOn(store);
+    await invoke(made.orchestrator, "orchestrator/apply", apply);
+    await until(() => made.end.has("mds.a"), "the second stage");
+    made.end.get("mds.a")?.(new ValidationError("no room on h1"));
+    await until(() => made.heard.states.at(-1)?.failures.length === 1, "the failure");
+    return { ...made, id: made.seen[0]!.id };
+  }
+
+  test("is kept with its reason, in the next process too, and is not taken up by itself", async () => {
+    const store = new Store();
+    const { id, heard } = await failed(store);
+    const sentence = `operation ${id} (Scheduled mds.a update...) failed: no room on h1`;
+    expect(heard.states.at(-1)?.failures).toEqual([sentence]);
+    const next = await processOn(store);
+    await until(() => next.heard.states.at(-1)?.failures[0] === sentence, "the same failure");
+    expect(next.seen).toEqual([]);
+    expect(next.orchestrator.operations()).toMatchObject([{ call: id, state: "failed", error: "no room on h1" }]);
+  });
+
+  test("can be retried", async () => {
+    const store = new Store();
+    const { id, orchestrator, end, seen, heard } = await failed(store);
+    end.delete("mds.a");
+    expect(await orchestrator.retryOperation(id)).toContain("is taken up again");
+    await until(() => end.has("mds.a"), "the second stage again");
+    await expect(orchestrator.retryOperation(id)).rejects.toThrow("is running; only a failed one can be retried");
+    end.get("mds.a")?.();
+    await until(() => heard.effective.includes(id), "effective");
+    expect(seen.map(({ resumed }) => resumed)).toEqual([false, true]);
+    expect(store.values.size).toBe(0);
+    expect(heard.states.at(-1)?.failures).toEqual([]);
+  });
+
+  test("can be forgotten", async () => {
+    const store = new Store();
+    const { id, orchestrator, heard } = await failed(store);
+    await orchestrator.forgetOperation(id);
+    expect(store.values.size).toBe(0);
+    expect(heard.states.at(-1)?.failures).toEqual([]);
+    await expect(orchestrator.forgetOperation(id)).rejects.toThrow(`there is no operation ${id}`);
+  });
+});
+
+test("a running operation that is forgotten is told to stop, and its event ends", async () => {
+  let reason: unknown;
+  const store = new Store();
+  const { orchestrator, heard } = await orchestratorFor(
+    {
+      applyService: (_params, call) =>
+        call.persisted(
+          "Scheduled",
+          ({ signal }) =>
+            new Promise<void>((resolve) =>
+              signal.addEventListener("abort", () => {
+                reason = signal.reason;
+                resolve();
+              }),
+            ),
+        ),
+    },
+    { store },
+  );
+  await invoke(orchestrator, "orchestrator/apply", apply);
+  const [row] = orchestrator.operations();
+  await until(() => orchestrator.operations()[0]?.state === "running", "running");
+  await orchestrator.forgetOperation(row!.call);
+  expect(String(reason)).toContain("an operator has forgotten the operation");
+  expect(heard.failed.map(({ call }) => call)).toEqual([row!.call]);
+  expect(heard.effective).toEqual([]);
+  expect(store.values.size).toBe(0);
+});
+
+describe("what cannot be used of the journal", () => {
+  test("is kept and told: another backend's operation", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    await invoke(first.orchestrator, "orchestrator/apply", apply);
+    const other = await processOn(store, { name: "other" });
+    await until(() => other.heard.states.at(-1)?.failures.length === 1, "the failure");
+    expect(other.heard.states.at(-1)?.failures[0]).toContain("it belongs to the backend probe, and other is in use");
+    expect(other.seen).toEqual([]);
+    expect(store.values.size).toBe(1);
+  });
+
+  test("is kept and told until it is forgotten: an entry that cannot be read", async () => {
+    const store = new Store();
+    store.values.set("op/broken", "{");
+    const { orchestrator, heard } = await processOn(store);
+    await until(() => heard.states.at(-1)?.failures.length === 1, "the failure");
+    expect(orchestrator.operations()).toMatchObject([{ call: "broken", state: "kept" }]);
+    expect(orchestrator.operation("broken")).toMatchObject({ call: "broken" });
+    expect(store.values.size).toBe(1);
+    await orchestrator.forgetOperation("broken");
+    expect(store.values.size).toBe(0);
+    expect(heard.states.at(-1)?.failures).toEqual([]);
+  });
+});
+
+describe("the lease", () => {
+  test("keeps writes back until it is granted, not reads", async () => {
+    const { orchestrator, seen } = await processOn(new Store(), { owner: "me" });
+    expect(await invoke(orchestrator, "orchestrator/get_hosts")).toEqual([]);
+    const write = invoke(orchestrator, "orchestrator/apply", apply);
+    await invoke(orchestrator, "orchestrator/get_hosts");
+    expect(seen).toEqual([]);
+    orchestrator.grantLease(10_000, 0);
+    await write;
+    expect(seen).toHaveLength(1);
+    await orchestrator.close();
+  });
+
+  test("that runs out is told at once", async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const { orchestrator } = await processOn(new Store(), { owner: "me", leaseLost: resolve });
+    orchestrator.grantLease(20, 0);
+    expect(await promise).toContain("the lease ran out");
+    await orchestrator.close();
+  });
+
+  test("keeps another owner's operations back until that one must have stopped, and late entries are found", async () => {
+    const store = new Store();
+    const old = await processOn(store, { owner: "old" });
+    old.orchestrator.grantLease(10_000, 0);
+    await invoke(old.orchestrator, "orchestrator/apply", apply);
+    const next = await processOn(store, { owner: "new" });
+    next.orchestrator.grantLease(10_000, 5_000);
+    await until(() => next.heard.operations.length === 1, "the journal to be read");
+    const write = invoke(next.orchestrator, "orchestrator/apply", { specs: [mds("c")] });
+    await invoke(old.orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+    expect(next.seen).toEqual([]);
+    next.orchestrator.grantLease(10_000, 0);
+    await write;
+    await until(() => next.seen.length === 3, "all three");
+    expect(next.seen.map(({ name, resumed }) => ({ name, resumed }))).toContainEqual({ name: "mds.b", resumed: true });
+    await old.orchestrator.close();
+    await next.orchestrator.close();
+  });
+});
+
+test("an operation that ends while the journal is read once more does not come back", async () => {
+  const store = new Store();
+  const { orchestrator, end, heard } = await processOn(store, { owner: "new" });
+  orchestrator.grantLease(10_000, 5_000);
+  await invoke(orchestrator, "orchestrator/apply", apply);
+  await until(() => end.has("mds.a"), "the second stage");
+  const listed = Promise.withResolvers<void>();
+  store.afterList = () => listed.promise;
+  orchestrator.grantLease(10_000, 0);
+  await until(() => store.lists === 2, "the journal to be read again");
+  end.get("mds.a")?.();
+  await until(() => heard.effective.length === 1, "effective");
+  listed.resolve();
+  await invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+  expect(orchestrator.operations().map(({ title }) => title)).toEqual(["Scheduled mds.b update..."]);
+  await orchestrator.close();
+});
+
+test("the ten-thousand-and-first unfinished operation is refused with what to do, and is taken once there is room", async () => {
+  const { orchestrator } = await processOn(new Store());
+  const specs = Array.from({ length: 10_000 }, (_, index) => mds(String(index)));
+  await invoke(orchestrator, "orchestrator/apply", { specs }, 60_000);
+  await expect(invoke(orchestrator, "orchestrator/apply", { specs: [mds("more")] })).rejects.toThrow(
+    "10000 operations are unfinished, and no more are taken: see ceph orchbridge op ls",
+  );
+  await orchestrator.forgetOperation(orchestrator.operations()[0]!.call);
+  await invoke(orchestrator, "orchestrator/apply", { specs: [mds("more")] });
+  await orchestrator.close();
+});
+
+test("what is shown of an operation hides secrets", async () => {
+  const { orchestrator } = await processOn(new Store());
+  const spec = { ...mds("a"), spec: { password: "marked-secret" } };
+  await invoke(orchestrator, "orchestrator/apply", { specs: [spec] });
+  const shown = JSON.stringify(orchestrator.operation(orchestrator.operations()[0]!.call));
+  expect(shown).toContain("mds.a");
+  expect(shown).not.toContain("marked-secret");
+});
+
+test("a backend cannot write into the journal by a slip", async () => {
+  let error: unknown;
+  await orchestratorFor(async ({ mgr }) => {
+    error = await mgr.storeSet("op/x", "1").catch((thrown: unknown) => thrown);
+    return {};
+  });
+  expect(String(error)).toContain("the key op/x belongs to orchbridge itself");
+});
