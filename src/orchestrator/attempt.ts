@@ -7,6 +7,7 @@ import { type BackendMethodName, METHODS } from "./generated/methods.ts";
 import type { Entry } from "./journal/entry.ts";
 import { asPersisted, persisted, type SecondStage } from "./operation.ts";
 import type { Logger } from "./ports.ts";
+import { hideSecretsOf } from "./secrets.ts";
 import { validate } from "./validate.ts";
 
 /** One call of a backend method that a batch is to make. */
@@ -63,8 +64,13 @@ export async function attempt(request: BackendRequest, target: BatchTarget, resu
     }
     return settle(request, target, where, answer);
   } catch (error) {
-    return { ok: false, error: thrownIn(where, error) };
+    return failed(request, where, error);
   }
+}
+
+/** What the backend threw, with its place and without the secrets it was handed. */
+export function failed({ params }: BackendRequest, where: string, error: unknown): Attempt {
+  return { ok: false, error: thrownIn(where, hideSecretsOf(params, error)) };
 }
 
 /** `made` gets what `call.persisted` makes, which must come back as the answer. */

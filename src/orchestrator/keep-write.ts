@@ -4,6 +4,7 @@ import { errorText } from "./errors.ts";
 import type { History } from "./history.ts";
 import type { PendingOperation } from "./operation.ts";
 import type { Written } from "./operations.ts";
+import { withoutSecretsOf } from "./secrets.ts";
 
 export type Outcome =
   | { readonly ok: true; readonly value: unknown; readonly operation: PendingOperation | undefined }
@@ -57,7 +58,7 @@ export async function keepWrite(
       return attempted;
     }
     const { value, effective } = attempted;
-    const title = typeof value === "string" && value !== "" ? value : method;
+    const title = withoutSecretsOf(params, typeof value === "string" && value !== "" ? value : method);
     const written = { backend: target.name, backendSignal: target.signal, value, title, effective };
     return { ok: true, value, operation: await book.keep(request, written, turn) };
   } catch (error) {

@@ -15,7 +15,7 @@ import {
 } from "./operation.ts";
 import type { EventPort, Logger, MgrPort } from "./ports.ts";
 import { endReports, reportProgress } from "./progress-reports.ts";
-import { withoutSecrets } from "./secrets.ts";
+import { hideSecretsOf, withoutSecrets } from "./secrets.ts";
 import { firstOf } from "./with-signal.ts";
 
 /** One more is refused: an operator has to look, and every one costs a key of the monitors' store. */
@@ -158,7 +158,7 @@ export class Operations {
     const { method, backend, params, title, id } = record.entry;
     const where = `${backend}.${method}`;
     const log = this.#deps.log.child({ call: id, method: where });
-    const wire = toWireError(error, log, where);
+    const wire = toWireError(hideSecretsOf(params, error), log, where);
     log.warn(`${where} was persisted but did not become effective: ${wire.message}`);
     endReports(record);
     record.state = "failed";

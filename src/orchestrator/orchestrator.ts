@@ -16,7 +16,7 @@ import type { OperationRow, PendingOperation } from "./operation.ts";
 import { Operations } from "./operations.ts";
 import type { BackendConfig, EventPort, Json, Logger, MgrPort, Session, WireError } from "./ports.ts";
 import { Resumption } from "./resumption.ts";
-import { shownParams, withoutSecrets } from "./secrets.ts";
+import { shownParams, withoutSecrets, withoutSecretsOf } from "./secrets.ts";
 import { onAbort, withSignal } from "./with-signal.ts";
 
 export interface Dependencies {
@@ -219,13 +219,9 @@ export class Orchestrator {
     const row = this.operations().find(({ call }) => call === id);
     if (row?.backend === null) return row;
     const { entry, message } = this.#operations.record(id);
-    return {
-      ...row,
-      message,
-      params: shownParams(entry.params),
-      result: shownParams(entry.result),
-      owner: entry.owner,
-    };
+    const { params, owner } = entry;
+    const result = typeof entry.result === "string" ? withoutSecretsOf(params, entry.result) : shownParams(entry.result);
+    return { ...row, message, params: shownParams(params), result, owner };
   }
 
   /** Takes a failed operation up again; what to tell the operator. */

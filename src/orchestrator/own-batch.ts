@@ -5,6 +5,7 @@ import {
   type BackendRequest,
   type BatchTarget,
   callContext,
+  failed,
   isRead,
   notStarted,
   settle,
@@ -79,7 +80,7 @@ export class OwnBatch {
     const call = {
       ...callContext(request, target, where, false, []),
       resolve: (result: unknown): void => resolve(settle(request, target, where, result)),
-      reject: (error: unknown): void => resolve({ ok: false, error: thrownIn(where, error) }),
+      reject: (error: unknown): void => resolve(failed(request, where, error)),
       persisted: (result: unknown, effective: SecondStage): void =>
         resolve(settle(request, target, where, persisted(result, effective))),
       run: async (): Promise<void> => resolve(await attemptInGroup(request, target)),

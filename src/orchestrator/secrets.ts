@@ -32,3 +32,33 @@ export function shownParams(value: unknown): unknown {
     ]),
   );
 }
+
+/** Shorter ones stand in any text by chance. */
+const SHORTEST = 4;
+
+/** The texts that stand in fields with a secret's name. */
+function secretsIn(value: unknown, isSecret = false): string[] {
+  if (typeof value === "string") return isSecret && value.length >= SHORTEST ? [value] : [];
+  if (typeof value !== "object" || value === null) return [];
+  if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, isSecret));
+  return Object.entries(value).flatMap(([name, inner]) => secretsIn(inner, isSecret || isSecretName(name)));
+}
+
+/** The text without the secrets that a call's params hold: a backend may have put them there. */
+export function withoutSecretsOf(params: object, text: string): string {
+  return secretsIn(params).reduce((left, secret) => left.replaceAll(secret, HIDDEN), withoutSecrets(text));
+}
+
+/** The same for what a backend threw, its stack and its causes included; errors are changed in place. */
+export function hideSecretsOf(params: object, thrown: unknown): unknown {
+  if (typeof thrown === "string") return withoutSecretsOf(params, thrown);
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth += 1) {
+    const { message, stack } = error;
+    const shown = withoutSecretsOf(params, message);
+    if (shown !== message) Object.defineProperty(error, "message", { value: shown, configurable: true, writable: true });
+    if (stack === undefined) continue;
+    const shownStack = withoutSecretsOf(params, stack);
+    if (shownStack !== stack) Object.defineProperty(error, "stack", { value: shownStack, configurable: true, writable: true });
+  }
+  return thrown;
+}

@@ -1,10 +1,18 @@
 /** What becomes of writes when processes end: each Orchestrator here stands for one Node process, the Store for the monitors. */
+import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/orchestrator/backend.ts";
 import { UnavailableError, ValidationError } from "../../src/orchestrator/errors.ts";
 import { invoke, orchestratorFor, type Settings, Store, until } from "./harness.ts";
 
 const mds = (id: string): object => ({ service_type: "mds", service_id: id, service_name: `mds.${id}` });
+/** A spec with a secret. */
+const iscsi = (id: string, password: string): object => ({
+  service_type: "iscsi",
+  service_id: id,
+  service_name: `iscsi.${id}`,
+  spec: { pool: "p", api_user: "me", api_password: password },
+});
 const apply = { specs: [mds("a")] };
 
 interface Seen {
@@ -372,11 +380,57 @@ test("the ten-thousand-and-first unfinished operation is refused with what to do
 
 test("what is shown of an operation hides secrets", async () => {
   const { orchestrator } = await processOn(new Store());
-  const spec = { ...mds("a"), spec: { password: "marked-secret" } };
-  await invoke(orchestrator, "orchestrator/apply", { specs: [spec] });
+  await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi("a", "marked-secret")] });
   const shown = JSON.stringify(orchestrator.operation(orchestrator.operations()[0]!.call));
-  expect(shown).toContain("mds.a");
+  expect(shown).toContain('"api_password":"[secret]"');
   expect(shown).not.toContain("marked-secret");
+});
+
+test("a backend that puts a secret of its params into titles, errors and failures does not spread it", async () => {
+  const password = "marked-secret";
+  const store = new Store();
+  const { orchestrator, heard } = await orchestratorFor(
+    {
+      applyService({ spec: { service_id } }, call) {
+        if (service_id === "user") throw new ValidationError(`${password} is too short`);
+        if (service_id === "bug") throw new TypeError(`cannot read ${password}`, { cause: new Error(password) });
+        return call.persisted(`Scheduled with ${password}`, () => {
+          throw new ValidationError(`${password} was refused`);
+        });
+      },
+      describeService: () => [{ service_type: "iscsi", service_id: "late", service_name: "iscsi.late", spec: { pool: "p" }, status: {} }] as never,
+    },
+    { store },
+  );
+  const errors: string[] = [];
+  for (const id of ["user", "bug"]) {
+    const thrown: unknown = await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi(id, password)] }).catch((e: unknown) => e);
+    errors.push(JSON.stringify(orchestrator.wireError(thrown, "orchestrator/apply")), inspect(thrown));
+  }
+  await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi("late", password)] });
+  await until(() => heard.failed.length === 1, "the failure");
+  const services = await invoke(orchestrator, "orchestrator/describe_service");
+  const [row] = orchestrator.operations();
+  const shown = [errors, heard, services, orchestrator.status(), orchestrator.operation(row!.call), [...store.values]];
+  expect(JSON.stringify(shown)).toContain("[secret] was refused");
+  expect(JSON.stringify(shown)).not.toContain(password);
+});
+
+test("a failed operation is an event of its service", async () => {
+  const { orchestrator, heard } = await orchestratorFor({
+    applyService: (_params, call) =>
+      call.persisted("Scheduled mds.a update...", () => {
+        throw new ValidationError("no room on h1");
+      }),
+    describeService: () => [{ service_type: "mds", service_id: "a", service_name: "mds.a", status: {} }],
+  });
+  await invoke(orchestrator, "orchestrator/apply", apply);
+  await until(() => heard.failed.length === 1, "the failure");
+  const [{ events }] = (await invoke(orchestrator, "orchestrator/describe_service")) as [{ events: string[] }];
+  expect(events).toEqual([
+    expect.stringMatching(/^[\d-]+T[\d:.]{15}Z service:mds\.a \[INFO\] "Scheduled mds\.a update\.\.\."$/),
+    expect.stringMatching(/ service:mds\.a \[ERROR\] "applyService: Scheduled mds\.a update\.\.\.: no room on h1"$/),
+  ]);
 });
 
 test("a backend cannot write into the journal by a slip", async () => {

@@ -1,4 +1,5 @@
 /** The classic data classes, made from today's and turned into them. */
+import { ValidationError } from "../errors.ts";
 import type {
   ClassicDeviceSelection,
   ClassicDriveGroupSpec,
@@ -80,12 +81,12 @@ export function driveGroup(group: ClassicDriveGroupSpec): DriveGroupSpec {
     "objectstore",
     "db_slots",
     "wal_slots",
-    "osd_id_claims",
   ] as const) {
     const value = group[field];
     if (value !== null && value !== undefined) spec[field] = value;
   }
   if (group.encrypted === true) spec["encrypted"] = true;
+  Object.assign(spec, hostClaims(group.host_pattern, group.osd_id_claims));
   return {
     service_type: "osd",
     service_name: "osd",
@@ -96,14 +97,32 @@ export function driveGroup(group: ClassicDriveGroupSpec): DriveGroupSpec {
 
 /** The seed interface names one host and its devices. */
 export function seedDriveGroup({ format, node, drive_group, osd_id_claims }: OsdCreationSpec): DriveGroupSpec {
-  const claims = Object.keys(osd_id_claims ?? {}).length > 0 ? { osd_id_claims } : {};
-  const spec = { data_devices: { paths: drive_group?.devices ?? [] }, objectstore: format ?? "bluestore", ...claims };
+  const data_devices = { paths: drive_group?.devices ?? [] };
+  const spec = { data_devices, objectstore: format ?? "bluestore", ...hostClaims(node ?? "*", osd_id_claims) };
   return {
     service_type: "osd",
     service_name: "osd",
     placement: { host_pattern: node ?? "*" },
     spec: spec as NonNullable<DriveGroupSpec["spec"]>,
   };
+}
+
+/**
+ * The classic classes say which device takes over which OSD's id; later releases which host has which ids to take over, and so
+ * do some callers of the classic ones.
+ */
+function hostClaims(host: string, claims: { readonly [name: string]: unknown } | undefined): object {
+  const ids: Record<string, (number | string)[]> = {};
+  for (const [name, value] of Object.entries(claims ?? {})) {
+    const listed = Array.isArray(value);
+    for (const id of listed ? (value as unknown[]) : [value]) {
+      if (!Number.isSafeInteger(id) && !(typeof id === "string" && /^\d+$/.test(id))) {
+        throw new ValidationError(`osd_id_claims.${name}: expected the id of an OSD, got ${JSON.stringify(id)}`);
+      }
+      (ids[listed ? name : host] ??= []).push(id as number | string);
+    }
+  }
+  return Object.keys(ids).length > 0 ? { osd_id_claims: ids } : {};
 }
 
 function deviceSelection(selection: ClassicDeviceSelection): DeviceSelection {
