@@ -20,6 +20,7 @@ class Manager:
         self.writing: Set[int] = set()
         self.journal = threading.Event()
         self.journal.set()
+        self.listed = threading.Event()
 
     def mon_command(self, command: Dict[str, Any], inbuf: Any = None) -> Tuple[int, str, str]:
         del inbuf
@@ -30,6 +31,8 @@ class Manager:
             self.writing.add(threading.get_ident())
             self.journal.wait(20)
             self.stored.append((command["key"], command.get("val")))
+        else:
+            self.listed.set()
         return 0, "{}", ""
 
 
@@ -103,6 +106,16 @@ class WhoWaits(unittest.TestCase):
         until("all threads to be busy", lambda: len(self.manager.writing) == JOURNAL_THREADS)
         self.manager.journal.set()
         self.answered(*range(100))
+
+    def test_a_list_of_the_journal_does_not_overtake_what_a_former_process_writes(self) -> None:
+        for n in range(2 * JOURNAL_THREADS):  # whichever thread serves the key
+            self.manager.journal.clear()
+            self.manager.listed.clear()
+            self.ask(("set", n), "mgr/store_set", key=f"op/{n}", value="v")
+            self.ask(("list", n), "mgr/store_list", prefix="op/")
+            self.assertFalse(self.manager.listed.wait(0.05))
+            self.manager.journal.set()
+            self.answered(("set", n), ("list", n))
 
     def test_a_value_is_never_told_in_an_error(self) -> None:
         self.ask(1, "mgr/store_set", key="op/a", value={"password": "MARKED"})

@@ -149,7 +149,8 @@ function create(cluster: Cluster, pace: Pace, call: WriteCall, spec: DriveGroupS
 
 /** OSDs that a drive group claims make room at once: their devices are erased, their ids kept. */
 function destroyClaimed(cluster: Cluster, spec: DriveGroupSpec, { hostname }: Host): void {
-  for (const text of spec.spec?.osd_id_claims?.[hostname] ?? []) {
+  const claims = new Map(Object.entries(spec.spec?.osd_id_claims ?? {}));
+  for (const text of claims.get(hostname) ?? []) {
     const id = Number(text);
     if (cluster.destroyed.get(id) === hostname) continue;
     if (cluster.daemons.get(`osd.${text}`)?.hostname !== hostname)

@@ -112,17 +112,18 @@ export function seedDriveGroup({ format, node, drive_group, osd_id_claims }: Osd
  * do some callers of the classic ones.
  */
 function hostClaims(host: string, claims: { readonly [name: string]: unknown } | undefined): object {
-  const ids: Record<string, (number | string)[]> = {};
+  const ids = new Map<string, unknown[]>();
   for (const [name, value] of Object.entries(claims ?? {})) {
     const listed = Array.isArray(value);
     for (const id of listed ? (value as unknown[]) : [value]) {
       if (!Number.isSafeInteger(id) && !(typeof id === "string" && /^\d+$/.test(id))) {
         throw new ValidationError(`osd_id_claims.${name}: expected the id of an OSD, got ${JSON.stringify(id)}`);
       }
-      (ids[listed ? name : host] ??= []).push(id as number | string);
+      const of = listed ? name : host;
+      ids.set(of, [...(ids.get(of) ?? []), id]);
     }
   }
-  return Object.keys(ids).length > 0 ? { osd_id_claims: ids } : {};
+  return ids.size > 0 ? { osd_id_claims: Object.fromEntries(ids) } : {};
 }
 
 function deviceSelection(selection: ClassicDeviceSelection): DeviceSelection {
