@@ -103,7 +103,7 @@ export function seedDriveGroup({ format, node, drive_group, osd_id_claims }: Osd
     service_type: "osd",
     service_name: "osd",
     placement: { host_pattern: node ?? "*" },
-    spec: spec as NonNullable<DriveGroupSpec["spec"]>,
+    spec,
   };
 }
 
