@@ -220,7 +220,8 @@ export class Orchestrator {
     if (row?.backend === null) return row;
     const { entry, message } = this.#operations.record(id);
     const { params, owner } = entry;
-    const result = typeof entry.result === "string" ? withoutSecretsOf(params, entry.result) : shownParams(entry.result);
+    const result =
+      typeof entry.result === "string" ? withoutSecretsOf(params, entry.result) : shownParams(entry.result);
     return { ...row, message, params: shownParams(params), result, owner };
   }
 

@@ -55,10 +55,12 @@ export function hideSecretsOf(params: object, thrown: unknown): unknown {
   for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth += 1) {
     const { message, stack } = error;
     const shown = withoutSecretsOf(params, message);
-    if (shown !== message) Object.defineProperty(error, "message", { value: shown, configurable: true, writable: true });
+    if (shown !== message)
+      Object.defineProperty(error, "message", { value: shown, configurable: true, writable: true });
     if (stack === undefined) continue;
     const shownStack = withoutSecretsOf(params, stack);
-    if (shownStack !== stack) Object.defineProperty(error, "stack", { value: shownStack, configurable: true, writable: true });
+    if (shownStack !== stack)
+      Object.defineProperty(error, "stack", { value: shownStack, configurable: true, writable: true });
   }
   return thrown;
 }

@@ -119,7 +119,10 @@ describe("a Nautilus caller", () => {
     const byDevice = { ...claims, osd_id_claims: { "/dev/sdb": 0 } };
     const [again] = await classic(cluster, ["replace_osds", { drive_group: byDevice }]);
     expect(again?.result).toMatchObject({ value: "Created osd(s) 0 on host 'h1'" });
-    const [refused] = await classic(cluster, ["replace_osds", { drive_group: { ...claims, osd_id_claims: { h1: 0.5 } } }]);
+    const [refused] = await classic(cluster, [
+      "replace_osds",
+      { drive_group: { ...claims, osd_id_claims: { h1: 0.5 } } },
+    ]);
     expect(refused?.error?.message).toBe("osd_id_claims.h1: expected the id of an OSD, got 0.5");
     const [removed] = await classic(cluster, ["remove_osds", { osd_ids: ["0"] }]);
     expect(removed?.result).toMatchObject({ value: "Scheduled OSD(s) for removal." });

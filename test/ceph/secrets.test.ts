@@ -47,7 +47,13 @@ describe.each(["pacific", "tentacle"] as const)("a secret of a spec on %s", (rel
   it("comes back to whoever asks for the service, also after the operation was taken up again", async () => {
     for (const pid of at().nodePids()) process.kill(pid, "SIGKILL");
     await until("the service to be back", 30_000, async () =>
-      (await at().ok("orch ls iscsi --export").catch(() => "")).includes(SECRET) ? true : undefined,
+      (
+        await at()
+          .ok("orch ls iscsi --export")
+          .catch(() => "")
+      ).includes(SECRET)
+        ? true
+        : undefined,
     );
     expect(places(await told())).toEqual([]);
   });

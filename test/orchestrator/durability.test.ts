@@ -398,13 +398,18 @@ test("a backend that puts a secret of its params into titles, errors and failure
           throw new ValidationError(`${password} was refused`);
         });
       },
-      describeService: () => [{ service_type: "iscsi", service_id: "late", service_name: "iscsi.late", spec: { pool: "p" }, status: {} }] as never,
+      describeService: () =>
+        [
+          { service_type: "iscsi", service_id: "late", service_name: "iscsi.late", spec: { pool: "p" }, status: {} },
+        ] as never,
     },
     { store },
   );
   const errors: string[] = [];
   for (const id of ["user", "bug"]) {
-    const thrown: unknown = await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi(id, password)] }).catch((e: unknown) => e);
+    const thrown: unknown = await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi(id, password)] }).catch(
+      (e: unknown) => e,
+    );
     errors.push(JSON.stringify(orchestrator.wireError(thrown, "orchestrator/apply")), inspect(thrown));
   }
   await invoke(orchestrator, "orchestrator/apply", { specs: [iscsi("late", password)] });

@@ -75,13 +75,7 @@ export function driveGroup(group: ClassicDriveGroupSpec): DriveGroupSpec {
     const selection = group[kind];
     if (selection !== null && selection !== undefined) spec[kind] = deviceSelection(selection);
   }
-  for (const field of [
-    "data_directories",
-    "osds_per_device",
-    "objectstore",
-    "db_slots",
-    "wal_slots",
-  ] as const) {
+  for (const field of ["data_directories", "osds_per_device", "objectstore", "db_slots", "wal_slots"] as const) {
     const value = group[field];
     if (value !== null && value !== undefined) spec[field] = value;
   }
