@@ -7,7 +7,7 @@ import { RELEASES } from "../../testbed/cluster.ts";
 import type { SoakResult } from "./run.ts";
 import type { Sample } from "./samples.ts";
 import type { Counts } from "./tally.ts";
-import { slopes } from "./verdict.ts";
+import { nodePeaks, slopes } from "./verdict.ts";
 
 const page = join(import.meta.dirname, "../../docs/reliability.md");
 const between = /(<!-- soak: written by npm run soak -- --write -->\n)[^]*?(<!-- end of soak -->)/;
@@ -44,13 +44,17 @@ export function writePage(text: string): void {
 }
 
 function slopeTable(result: SoakResult): string {
-  const { mgr, node, control } = slopes(result);
+  const { mgr, control } = slopes(result);
+  const [first, second] = nodePeaks(result);
   const rows = [
-    ["ceph-mgr with orchbridge", mb(mgr)],
-    ["ceph-mgr with test_orchestrator", mb(control)],
-    ["Node, while it was left alone", mb(node)],
+    ["ceph-mgr with orchbridge, slope after the warm-up", `${mgr.toFixed(1)} MB an hour`],
+    ["ceph-mgr with test_orchestrator, the same", control === null ? "-" : `${control.toFixed(1)} MB an hour`],
+    [
+      "Node while it was left alone, highest: first half, second half",
+      `${first.toFixed(1)} MB, ${second.toFixed(1)} MB`,
+    ],
   ];
-  return table(["memory", "slope after the warm-up, MB an hour"], rows);
+  return table(["memory", "measured"], rows);
 }
 
 function countTable({ before, after }: SoakResult): string {
@@ -107,10 +111,6 @@ function shown({ ok, refused, slowestMs }: Readonly<Counts>): string[] {
 function troubleTable({ troubles }: SoakResult): string {
   const rows = [...troubles].toSorted(([a], [b]) => a.localeCompare(b)).map(([name, count]) => [name, count]);
   return table(["trouble", "times"], rows);
-}
-
-function mb(value: number | null): string {
-  return value === null ? "-" : value.toFixed(1);
 }
 
 function total(value: number): string {

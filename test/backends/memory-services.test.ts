@@ -270,6 +270,12 @@ describe("a placement", () => {
       "count and count_per_host exclude each other",
     ],
     [
+      "a slip of the finger",
+      spec("mds", "fs", { host_pattern: "*", count_per_host: 503_375 }),
+      "ValidationError",
+      "count_per_host is 503375, and a host bears 100 of a service at most",
+    ],
+    [
       "twice on a host, of a type that cannot",
       spec("prometheus", undefined, { host_pattern: "*", count_per_host: 2 }),
       "ValidationError",

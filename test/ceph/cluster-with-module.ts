@@ -25,6 +25,7 @@ import {
   until,
   upCluster,
 } from "../../testbed/cluster.ts";
+import { harmIn } from "./harm.ts";
 import { buildModule, installModule } from "./installed-module.ts";
 
 /** What a manager may take to start Node, after a restart or with new options. */
@@ -301,12 +302,4 @@ export class ClusterWithModule {
 
 function words(command: Command): readonly string[] {
   return typeof command === "string" ? command.split(" ") : command;
-}
-
-/** The entries of a mgr log that tell of an exception that passed through our code into Ceph's. */
-export function harmIn(log: string): string[] {
-  const entries = log.split(/^(?=\d{4}-\d\d-\d\d[T ]\d\d:)/m);
-  return entries.filter(
-    (entry) => /Remote method threw|Traceback \(most recent call last\)/.test(entry) && entry.includes("orchbridge"),
-  );
 }

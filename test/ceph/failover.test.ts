@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
 import { missing, until } from "../../testbed/cluster.ts";
-import { ASLEEP, DISABLED } from "../crash-matrix/rounds.ts";
+import { ASLEEP, DISABLED, STALLED } from "../crash-matrix/rounds.ts";
 import { Site } from "../crash-matrix/site.ts";
 import { sendWrites } from "../crash-matrix/writes.ts";
 import { eventEnds, eventRuns } from "./progress-events.ts";
@@ -66,5 +66,9 @@ describe.each(["nautilus", "tentacle"] as const)("an operation on %s", (release)
 
   it("waits while the module is disabled", async () => {
     expect((await DISABLED.make(site, "d1")).broken).toEqual([]);
+  });
+
+  it("is found by the next Node process, though its entry still waited for the monitor when that began", async () => {
+    expect((await STALLED.make(site, "t1")).broken).toEqual([]);
   });
 });

@@ -3,7 +3,8 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync
 import { join } from "node:path";
 import { type Release, until } from "../../testbed/cluster.ts";
 import { RadosClient } from "../../testbed/rados-client.ts";
-import { type ClusterWithModule, harmIn, upWithModule } from "../ceph/cluster-with-module.ts";
+import { type ClusterWithModule, upWithModule } from "../ceph/cluster-with-module.ts";
+import { harmIn } from "../ceph/harm.ts";
 import { useBackend } from "../ceph/own-backend.ts";
 import { SmallDisk } from "./small-disk.ts";
 

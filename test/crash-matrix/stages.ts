@@ -98,8 +98,9 @@ export const STAGES: readonly Stage[] = [
   held("during effective", "made", "the second stage has acted and has not noted it", true),
 ];
 
-/** Why modern releases have no stage `waited`. */
-export const NO_WAITED = "only Nautilus has it: a modern call starts when it arrives, there is no separate wait";
+/** Why the matrix has no row of its own for `waited`. */
+export const NO_WAITED =
+  "a modern call starts when it arrives, there is no separate wait; on Nautilus, where `wait` starts a completion, one that is waited for is one before the durable step";
 
 /** Spins, for a poll would be too coarse: what follows takes two or three milliseconds. */
 async function returned({ site, target, node }: Scene): Promise<void> {

@@ -7,6 +7,9 @@ import { type AnySpec, serviceName, serviceType } from "./service-types.ts";
 export const NO_SCHEDULE = "_no_schedule";
 export const NO_CONF_KEYRING = "_no_conf_keyring";
 
+/** A slip of the finger must not make half a million daemons. */
+const MOST_PER_HOST = 100;
+
 /** `host:network=name`, the last two optional. */
 export interface PlacedHost {
   readonly hostname: string;
@@ -97,6 +100,11 @@ export function checkPlacement(spec: AnySpec, cluster: Cluster): void {
       `cannot place more than one ${spec.service_type} daemon on a host (count_per_host ${placement.count_per_host})`,
     );
   }
+  if ((placement.count_per_host ?? 1) > MOST_PER_HOST) {
+    throw new ValidationError(
+      `cannot place ${name}: count_per_host is ${placement.count_per_host}, and a host bears ${MOST_PER_HOST} of a service at most`,
+    );
+  }
   // Every host may be none yet.
   const named = placement.label !== undefined || !["*", undefined].includes(patternText(placement));
   if (named && matchingHosts(placement, cluster.hosts.values()).length === 0) {
@@ -124,7 +132,8 @@ export function wantedHosts(spec: AnySpec, cluster: Cluster, running: ReadonlyMa
   const { count, count_per_host: perHost = 1 } = placement;
   if (count === undefined) return rounds(hosts, perHost, running);
   const colocated = serviceType(spec.service_type)?.colocated === true;
-  return rounds(hosts, colocated ? Math.ceil(count / Math.max(1, hosts.length)) : 1, running).slice(0, count);
+  const each = colocated ? Math.min(MOST_PER_HOST, Math.ceil(count / Math.max(1, hosts.length))) : 1;
+  return rounds(hosts, each, running).slice(0, count);
 }
 
 function rounds(hosts: readonly string[], count: number, running: ReadonlyMap<string, number>): string[] {
