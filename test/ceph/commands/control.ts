@@ -18,7 +18,7 @@ export function controlCommands(at: At, release: ModernRelease): void {
     it("says how it is, plain and in JSON", async () => {
       const text = await at().ok("orchbridge status");
       expect(text).toMatch(
-        /^orchbridge \d+\.\d+\.\d+, schemas [0-9a-f]{16}\nBackend: memory\nAvailable: Yes\nNode: \d+\.\d+\.\d+, pid \d+, /,
+        /^orchbridge \d+\.\d+\.\d+, schemas [0-9a-f]{16}\nBackend: memory\nAvailable: Yes\nPermissions: .+\nNode: \d+\.\d+\.\d+, pid \d+, /,
       );
       const status = await at().json("orchbridge status");
       const [pid] = at().nodePids();
