@@ -1,6 +1,6 @@
 /** A journal entry and how it stands in the monitors' key-value store: one head key, and parts of what is too long for it. */
 import { createHash } from "node:crypto";
-import { deflateRawSync, inflateRawSync } from "node:zlib";
+import type * as Zlib from "node:zlib";
 import { OrchestratorError } from "../errors.ts";
 import { withoutSecrets } from "../secrets.ts";
 
@@ -47,7 +47,7 @@ export interface UnreadableEntry {
 export function encodeEntry(entry: Entry): [key: string, value: string][] {
   const { params, result, ...open } = entry;
   // Packed, so that a listing of the store shows no password of a spec in clear; that is no encryption.
-  const packed = deflateRawSync(JSON.stringify({ params, result })).toString("base64");
+  const packed = zlib().deflateRawSync(JSON.stringify({ params, result })).toString("base64");
   const head = {
     v: VERSION,
     ...open,
@@ -106,7 +106,9 @@ function decodeEntry(key: string, value: string, stored: Readonly<Record<string,
     throw new Error(`it is of version ${String(head["v"])}, and this orchbridge reads ${VERSION}`);
   const packed = typeof head["data"] === "string" ? head["data"] : joinParts(key, head["parts"], stored);
   if (sumOf(packed) !== head["sum"]) throw new Error("its parameters are damaged: the checksum differs");
-  const inflated = inflateRawSync(Buffer.from(packed, "base64"), { maxOutputLength: MOST_INFLATED }).toString("utf8");
+  const inflated = zlib()
+    .inflateRawSync(Buffer.from(packed, "base64"), { maxOutputLength: MOST_INFLATED })
+    .toString("utf8");
   const { params, result } = readObject(inflated, "its data");
   if (typeof params !== "object" || params === null) throw new Error("its parameters are no object");
   const { n, error } = head;
@@ -161,4 +163,9 @@ function idOf(name: string): string {
 
 function sumOf(packed: string): string {
   return createHash("sha256").update(packed).digest("hex").slice(0, 16);
+}
+
+/** Loaded when an operation is kept for the first time: an idle process should be small. */
+function zlib(): typeof Zlib {
+  return process.getBuiltinModule("node:zlib");
 }
