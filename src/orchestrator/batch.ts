@@ -62,7 +62,7 @@ class SharedSignal {
 async function runWrite(request: BackendRequest, target: BatchTarget, book: WriteBook): Promise<Outcome> {
   const { group, method } = request;
   if (group.stopsAtFailure && group.failed) return { ok: false, error: notStarted(method) };
-  const joined = await joinedOrReady(request, book).catch((error: unknown) => ({ ok: false as const, error }));
+  const joined = await joinedOrReady(request, book);
   if (joined !== undefined) return joined;
   const outcome = await keepWrite(request, target, book, () => attempt(request, target, false));
   if (!outcome.ok) group.failed = true;

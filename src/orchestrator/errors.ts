@@ -104,6 +104,11 @@ export function toWireError(error: unknown, log: Logger, fallback: string): Wire
   };
 }
 
+/** The message of what was thrown, which need not be an Error, for a sentence of ours. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** What was thrown, which need not be an Error, as text. */
 export function errorText(error: unknown): string {
   if (typeof error === "string") return error;

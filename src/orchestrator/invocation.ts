@@ -4,7 +4,7 @@ import type { BackendRequest } from "./attempt.ts";
 import type { BackendLife } from "./backend-life.ts";
 import { startBatch } from "./batch.ts";
 import type { Dialect, Translation } from "./dialects/dialect.ts";
-import { DeadlineError, isOrchestratorError, NotSupportedError, ValidationError } from "./errors.ts";
+import { DeadlineError, isOrchestratorError, messageOf, NotSupportedError, ValidationError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
 import type { Outcome, WriteBook } from "./keep-write.ts";
 import type { PendingOperation } from "./operation.ts";
@@ -110,7 +110,7 @@ export class PartialFailure extends Error {
   readonly operations: readonly PendingOperation[];
 
   constructor(error: unknown, operations: readonly PendingOperation[]) {
-    super(error instanceof Error ? error.message : String(error), { cause: error });
+    super(messageOf(error), { cause: error });
     this.operations = operations;
   }
 }

@@ -32,11 +32,15 @@ export async function readOutcome(
   return { ok: true, value: book.history.addTo(request.method, attempted.value), operation: undefined };
 }
 
-/** The answer of the unfinished operation that the write joins; undefined when it is to be made, which it may be then. */
+/** The answer of the unfinished operation that the write joins, or why none may start; undefined when it is to be made now. */
 export async function joinedOrReady(request: BackendRequest, book: WriteBook): Promise<Outcome | undefined> {
   let joined = book.join(request);
   if (joined === undefined) {
-    await book.ready(request.signal);
+    try {
+      await book.ready(request.signal);
+    } catch (error) {
+      return { ok: false, error };
+    }
     joined = book.join(request);
   }
   return joined === undefined ? undefined : { ok: true, ...joined };

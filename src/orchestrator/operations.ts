@@ -6,20 +6,14 @@ import { NotFoundError, OrchestratorError, toWireError, UnavailableError, Valida
 import type { History } from "./history.ts";
 import type { Entry } from "./journal/entry.ts";
 import type { Journal } from "./journal/journal.ts";
-import {
-  type OperationRecord,
-  type OperationRow,
-  type PendingOperation,
-  rowOf,
-  type SecondStage,
-} from "./operation.ts";
+import { type OperationRecord, type PendingOperation, rowOf, type SecondStage } from "./operation.ts";
 import type { EventPort, Logger, MgrPort } from "./ports.ts";
 import { endReports, reportProgress } from "./progress-reports.ts";
 import { hideSecretsOf, withoutSecrets } from "./secrets.ts";
 import { firstOf } from "./with-signal.ts";
 
 /** One more is refused: an operator has to look, and every one costs a key of the monitors' store. */
-export const MOST_OPERATIONS = 10_000;
+const MOST_OPERATIONS = 10_000;
 
 export interface OperationsDependencies {
   readonly owner: string;
@@ -85,8 +79,7 @@ export class Operations {
     const { title, effective } = written;
     if (effective === undefined) {
       await this.#forgetFailed(keyOf(method, params), undefined);
-      this.#deps.history.note(method, params, "INFO", title);
-      this.#logToCluster("info", `${method}: ${title}`);
+      this.#tellSuccess(method, params, title);
       return undefined;
     }
     const entry = this.#entryOf(request, written);
@@ -108,8 +101,7 @@ export class Operations {
     const record = this.#records.get(call);
     if (record?.state !== "persisted") return;
     const { method, params, title } = record.entry;
-    this.#deps.history.note(method, params, "INFO", title);
-    this.#logToCluster("info", `${method}: ${title}`);
+    this.#tellSuccess(method, params, title);
     void this.run(record);
   }
 
@@ -210,12 +202,11 @@ export class Operations {
 
   /** Those to be taken up by a new instance of that backend, in their order. */
   toResume(backend: string): OperationRecord[] {
-    return [...this.#records.values()]
+    return this.all()
       .filter(({ entry }) => entry.backend === backend)
       .filter(
         ({ state, stage }) => state === "waiting" || (state === "running" && stage?.backendSignal.aborted === true),
-      )
-      .toSorted((a, b) => a.entry.n - b.entry.n);
+      );
   }
 
   /** Of all backends, also of those that are not in use. */
@@ -227,10 +218,6 @@ export class Operations {
     const record = this.#records.get(id);
     if (record === undefined) throw new NotFoundError(`there is no operation ${id}; ceph orchbridge op ls lists them`);
     return record;
-  }
-
-  rows(): OperationRow[] {
-    return this.all().map(rowOf);
   }
 
   /** Tells every running second stage to stop: the next process takes them up. */
@@ -298,6 +285,11 @@ export class Operations {
     if (failed.length === 0) return;
     await Promise.all(failed.map((record) => this.#drop(record)));
     this.#deps.changed();
+  }
+
+  #tellSuccess(method: string, params: object, title: string): void {
+    this.#deps.history.note(method, params, "INFO", title);
+    this.#logToCluster("info", `${method}: ${title}`);
   }
 
   #logToCluster(level: "info" | "error", message: string): void {

@@ -63,10 +63,7 @@ export class OwnBatch {
     const where = `${target.name}.${request.method}`;
     const read = isRead(request);
     if (!read) {
-      const joined = await joinedOrReady(request, this.#book).catch((error: unknown) => ({
-        ok: false as const,
-        error,
-      }));
+      const joined = await joinedOrReady(request, this.#book);
       if (joined !== undefined) {
         done(joined);
         return undefined;

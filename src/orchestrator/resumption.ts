@@ -1,6 +1,6 @@
 /** Takes unfinished operations up again: after a restart of Node, a fail-over, or with a new instance of the backend. */
 import { type BatchTarget, callAgain } from "./attempt.ts";
-import { isOrchestratorError, UnavailableError, ValidationError } from "./errors.ts";
+import { isOrchestratorError, messageOf, UnavailableError, ValidationError } from "./errors.ts";
 import type { UnreadableEntry } from "./journal/entry.ts";
 import { type Journal, pause } from "./journal/journal.ts";
 import type { Lease } from "./lease.ts";
@@ -221,8 +221,4 @@ export class Resumption {
 
 function isUnavailable(error: unknown): boolean {
   return isOrchestratorError(error) && error.type === "UnavailableError";
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,7 +1,7 @@
 /** A journal entry and how it stands in the monitors' key-value store: one head key, and parts of what is too long for it. */
 import { createHash } from "node:crypto";
 import type * as Zlib from "node:zlib";
-import { OrchestratorError } from "../errors.ts";
+import { messageOf, OrchestratorError } from "../errors.ts";
 import { withoutSecrets } from "../secrets.ts";
 
 /** All keys of the journal begin so (below `mgr/orchbridge/`). */
@@ -94,7 +94,7 @@ export function decodeEntries(stored: Readonly<Record<string, string>>): {
     try {
       entries.push(decodeEntry(key, value, stored));
     } catch (error) {
-      unreadable.push({ id: idOf(name), problem: error instanceof Error ? error.message : String(error) });
+      unreadable.push({ id: idOf(name), problem: messageOf(error) });
     }
   }
   return { entries: entries.toSorted((a, b) => a.n - b.n || (a.at < b.at ? -1 : 1)), unreadable, orphans };

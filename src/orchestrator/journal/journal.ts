@@ -1,5 +1,5 @@
 /** The journal of unfinished operations, in the monitors' key-value store: it survives Node, the manager and its host. */
-import { OrchestratorError } from "../errors.ts";
+import { messageOf, OrchestratorError } from "../errors.ts";
 import type { Logger, MgrPort } from "../ports.ts";
 import { isTimeout, withSignal } from "../with-signal.ts";
 import { decodeEntries, type Entry, encodeEntry, keysOf, PREFIX, type UnreadableEntry } from "./entry.ts";
@@ -121,11 +121,7 @@ async function within<T>(work: Promise<T>, what: string): Promise<T> {
   try {
     return await withSignal(work, AbortSignal.timeout(WITHIN_MS));
   } catch (error) {
-    const why = isTimeout(error)
-      ? `the monitors did not answer within ${WITHIN_MS / 1000} s`
-      : error instanceof Error
-        ? error.message
-        : String(error);
+    const why = isTimeout(error) ? `the monitors did not answer within ${WITHIN_MS / 1000} s` : messageOf(error);
     throw new OrchestratorError(`${what}: ${why}`, { cause: error });
   }
 }
