@@ -39,11 +39,13 @@ function compile(): void {
   }
 }
 
+/** The shim, and the unit of the host agent, which runs from the same folder. */
 function copyShim(): void {
   cpSync(join(root, "python-shim/orchbridge"), moduleFolder, {
     recursive: true,
     filter: (path) => !/(^|\/)(tests|__pycache__|\.mypy_cache|[^/]*\.pyc)$/.test(path),
   });
+  cpSync(join(root, "packaging/orchbridge-agent.service"), join(moduleFolder, "orchbridge-agent.service"));
 }
 
 /** Shared code goes into chunks beside main.mjs, so that there is one copy of each module in a process. */
@@ -52,7 +54,9 @@ function bundle(): Promise<{ metafile: Metafile }> {
     absWorkingDir: root,
     entryPoints: {
       main: "src/main.ts",
+      agent: "src/cli/agent-alone.ts",
       index: "src/index.ts",
+      contract: "src/contract/index.ts",
       zod: fileURLToPath(import.meta.resolve("zod")),
       ...backendEntries(),
     },

@@ -13,6 +13,14 @@ export type {
 export { defineBackend } from "./orchestrator/backend.ts";
 export type { Log, MaybePromise, Operation, Persisted, ReadCall, WriteCall, WriteResult } from "./orchestrator/call.ts";
 export {
+  checkDriveGroup,
+  deviceClassOf,
+  type OsdLayout,
+  osdLayouts,
+  osdsOn,
+  pathsOf,
+} from "./orchestrator/drive-groups.ts";
+export {
   isOrchestratorError,
   NotFoundError,
   NotSupportedError,
@@ -24,4 +32,22 @@ export {
 export type { BackendMethodName, BackendMethods } from "./orchestrator/generated/methods.ts";
 export type * from "./orchestrator/generated/types.ts";
 export type { Permissions } from "./orchestrator/permissions.ts";
+export {
+  checkPlacement,
+  MOST_PER_HOST,
+  matchingHosts,
+  NO_SCHEDULE,
+  type PlaceableHost,
+  type PlacedHost,
+  placedHost,
+  placementOf,
+} from "./orchestrator/placement.ts";
 export type { HealthCheck, Json, MgrPort } from "./orchestrator/ports.ts";
+export {
+  type AnySpec,
+  type ServiceType,
+  serviceName,
+  serviceOf,
+  serviceType,
+  TRACING,
+} from "./orchestrator/service-types.ts";

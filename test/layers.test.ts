@@ -18,6 +18,8 @@ const LAYERS: Record<string, Layer> = {
   "src/rpc": { parts: [], packages: ["vscode-jsonrpc", "pino"] },
   "src/orchestrator": { parts: [], packages: ["zod", "pino"] },
   "src/index.ts": { parts: ["src/orchestrator"], packages: [] },
+  "src/contract": { parts: ["src/orchestrator", API], packages: [] },
+  "src/agent": { parts: ["src/rpc", API], packages: ["zod", "pino"] },
 };
 
 const JOINING = ["src/main.ts", "src/main", "src/cli"];

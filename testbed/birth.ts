@@ -5,7 +5,6 @@ import {
   copyFileSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -16,6 +15,7 @@ import { join } from "node:path";
 
 import { rootOf } from "./cache.ts";
 import { CAPS, cephConf, keyringEntry, type ObjectStore } from "./conf.ts";
+import { cephUser, hostData, makeHost, writeHostConf } from "./host.ts";
 import { enter, type Place } from "./namespace.ts";
 import type { Release } from "./releases.ts";
 import { run } from "./run.ts";
@@ -30,6 +30,7 @@ export interface Wish {
   readonly mgrs: readonly string[];
   readonly user: "root" | "ceph";
   readonly objectStore: ObjectStore;
+  readonly host: ClusterState["host"];
 }
 
 /** Makes the folder of a cluster, owned by this process for now. Fails if the name is taken. */
@@ -42,6 +43,7 @@ export async function makeCluster(wish: Wish): Promise<ClusterState> {
     mgrs: [...wish.mgrs],
     osds: 0,
     objectStore: wish.objectStore,
+    host: wish.host,
     dashboard: null,
     owner: thisProcess(),
   };
@@ -75,58 +77,78 @@ export async function newKeys(place: Place, count: number): Promise<string[]> {
 
 function fill(dir: string, wish: Wish, state: ClusterState, keys: readonly string[]): void {
   const inside = `/clusters/${wish.name}`;
-  const daemonDirs = ["mon.a", ...wish.mgrs.map((id) => `mgr.${id}`)];
-  for (const sub of ["in", "log", "run", "crash", ...daemonDirs]) mkdirSync(join(dir, sub), { recursive: true });
-  writeFileSync(join(dir, "ceph.conf"), cephConf({ ...state, inside }));
-  writeKeys(dir, wish.mgrs, keys);
-  linkModules(dir, wish.release);
-  if (wish.user === "ceph") giveToCeph(dir, wish);
+  for (const sub of ["in", "log", "run", "crash"]) mkdirSync(join(dir, sub), { recursive: true });
+  if (wish.host !== null) makeHost(dir, wish.release, wish.host.roots);
+  for (const [type, id] of daemonsOf(wish)) mkdirSync(join(dir, dataOf(wish, type, id)), { recursive: true });
+  const conf = cephConf({ ...state, inside });
+  writeFileSync(join(dir, "ceph.conf"), conf);
+  const admin = writeKeys(dir, wish, keys);
+  if (wish.host !== null) writeHostConf(dir, wish.release, conf, admin);
+  linkModules(dir, wish);
+  giveToCeph(dir, wish);
   writeState(dir, state);
 }
 
-/** The monitor takes all keys from one file when it is made, so that no daemon has to be registered later. */
-function writeKeys(dir: string, mgrs: readonly string[], keys: readonly string[]): void {
+/** The monitor and the managers: type and id. */
+function daemonsOf(wish: Wish): ["mon" | "mgr", string][] {
+  return [["mon", "a"], ...wish.mgrs.map((id): ["mgr", string] => ["mgr", id])];
+}
+
+/** A daemon's data, below the cluster's folder. */
+function dataOf(wish: Wish, type: "mon" | "mgr", id: string): string {
+  return wish.host === null ? `${type}.${id}` : hostData(type, id);
+}
+
+/**
+ * The monitor takes all keys from one file when it is made, so that no daemon has to be registered later. Gives the
+ * administrator's keyring.
+ */
+function writeKeys(dir: string, wish: Wish, keys: readonly string[]): string {
   const [monKey = "", adminKey = "", ...mgrKeys] = keys;
   const secret = { mode: 0o600 };
   const admin = keyringEntry("client.admin", adminKey, CAPS.admin);
   writeFileSync(join(dir, "client.admin.keyring"), admin, secret);
-  const entries = mgrs.map((id, index) => keyringEntry(`mgr.${id}`, mgrKeys[index] ?? "", CAPS.mgr));
-  for (const [index, id] of mgrs.entries())
-    writeFileSync(join(dir, `mgr.${id}`, "keyring"), entries[index] ?? "", secret);
+  const entries = wish.mgrs.map((id, index) => keyringEntry(`mgr.${id}`, mgrKeys[index] ?? "", CAPS.mgr));
+  for (const [index, id] of wish.mgrs.entries())
+    writeFileSync(join(dir, dataOf(wish, "mgr", id), "keyring"), entries[index] ?? "", secret);
   const mon = keyringEntry("mon.", monKey, CAPS.mon);
   writeFileSync(join(dir, "mon.a.keyring"), [mon, admin, ...entries].join(""), secret);
+  return admin;
 }
 
 /** `mgr_module_path` is one directory: the stock modules by link, and room for ours that touches no shared root. */
-function linkModules(dir: string, release: Release): void {
+function linkModules(dir: string, wish: Wish): void {
   const folder = join(dir, "mgr-modules");
   mkdirSync(folder);
-  for (const name of readdirSync(join(rootOf(release), STOCK_MODULES))) {
+  // A link to a module that only the other release has leads nowhere in this one, which passes over it.
+  const releases = [wish.release, ...(wish.host?.roots ?? [])];
+  const names = releases.flatMap((release) => readdirSync(join(rootOf(release), STOCK_MODULES)));
+  for (const name of new Set(names)) {
     if (name !== "__pycache__") symlinkSync(`/${STOCK_MODULES}/${name}`, join(folder, name));
   }
-  if (release === "reef") copyFileSync(join(import.meta.dirname, "stubs/reef/bcrypt.py"), join(folder, "bcrypt.py"));
+  if (releases.includes("reef"))
+    copyFileSync(join(import.meta.dirname, "stubs/reef/bcrypt.py"), join(folder, "bcrypt.py"));
 }
 
 function giveToCeph(dir: string, wish: Wish): void {
-  const passwd = readFileSync(join(rootOf(wish.release), "etc/passwd"), "utf8");
-  const fields = passwd
-    .split("\n")
-    .find((line) => line.startsWith("ceph:"))
-    ?.split(":");
-  if (fields === undefined) throw new Error(`the ${wish.release} root has no user ceph; prepare it again`);
-  const [uid, gid] = [Number(fields[2]), Number(fields[3])];
+  if (wish.user !== "ceph" && wish.host === null) return;
+  const { uid, gid } = cephUser(wish.release);
   for (const sub of ["log", "run", "crash"]) chownSync(join(dir, sub), uid, gid);
-  for (const id of wish.mgrs) {
-    chownSync(join(dir, `mgr.${id}`), uid, gid);
-    chownSync(join(dir, `mgr.${id}`, "keyring"), uid, gid);
+  for (const [type, id] of daemonsOf(wish)) {
+    // A packaged monitor runs as ceph whatever the managers of a test do.
+    if (type === "mon" && wish.host === null) continue;
+    const data = join(dir, dataOf(wish, type, id));
+    for (const path of [data, ...(type === "mgr" ? [join(data, "keyring")] : [join(dir, "mon.a.keyring")])])
+      chownSync(path, uid, gid);
   }
 }
 
 /**
- * A free port of 127.0.0.1, outside the range from which the kernel gives ports to outgoing connections and from
- * which Ceph's other daemons take theirs (6800 on).
+ * A free port of 127.0.0.1: the wanted one if it is free, else one outside the range from which the kernel gives ports to
+ * outgoing connections and from which Ceph's other daemons take theirs (6800 on).
  */
-export async function freePort(): Promise<number> {
+export async function freePort(wanted?: number): Promise<number> {
+  if (wanted !== undefined && (await isFree(wanted))) return wanted;
   for (let attempt = 0; attempt < 50; attempt += 1) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
     if (await isFree(port)) return port;

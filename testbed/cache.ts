@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import type { Release } from "./releases.ts";
 
 /** Raised when the content of a prepared root changes; a root with another number is prepared anew. */
-export const ROOT_FORMAT = 1;
+export const ROOT_FORMAT = 2;
 
 /** The file that tells a finished root from an interrupted one. */
 export const MARKER = ".orchbridge-root.json";

@@ -40,6 +40,12 @@ export interface UpOptions {
   readonly mgrs?: number;
   /** The user as which the managers run; packaged ones run as ceph. Default: root. */
   readonly user?: "root" | "ceph";
+  /**
+   * Puts everything into the folders of a packaged host, named h1, as the host agent wants it (testbed/host.ts). The
+   * managers run as their packaged unit has them: as ceph unless `user` says otherwise, and then without devices and new
+   * privileges. Pools have two copies. `roots` are other releases, for daemons of another version.
+   */
+  readonly host?: boolean | { readonly roots: readonly Release[] };
   /** Starts the dashboard, on a free port of 127.0.0.1; see `cluster.state.dashboard`. */
   readonly dashboard?: boolean;
   /** Runs when the folder exists and no daemon yet: the time to install a module, so that the mgr knows it from the start. */
@@ -57,7 +63,7 @@ const NAME = /^[a-z0-9][a-z0-9-]{0,31}$/;
 export async function upCluster(options: UpOptions): Promise<Cluster> {
   const { release, beforeStart, stays = false } = options;
   const wish = checked(options);
-  await prepareRoot(release, options.progress);
+  for (const one of [release, ...(wish.host?.roots ?? [])]) await prepareRoot(one, options.progress);
   await sweep();
   if (isUp(release, wish.name)) throw new Error(`the ${release} cluster ${wish.name} is up already`);
   // What is there now was kept to be read by `down --keep`, until the name is used again.
@@ -76,7 +82,9 @@ export async function upCluster(options: UpOptions): Promise<Cluster> {
 }
 
 function checked(options: UpOptions): Wish {
-  const { release, name = release, mgrs = 1, osds = 0, user = "root", objectStore = "memstore" } = options;
+  const { release, name = release, mgrs = 1, osds = 0, objectStore = "memstore" } = options;
+  const host = options.host === true ? { roots: [] } : options.host || null;
+  const { user = host === null ? "root" : "ceph" } = options;
   if (!isRelease(release))
     throw new Error(`release: expected one of ${RELEASE_NAMES.join(", ")}, got ${String(release)}`);
   if (!NAME.test(name))
@@ -84,7 +92,15 @@ function checked(options: UpOptions): Wish {
   if (!Number.isInteger(mgrs) || mgrs < 1 || mgrs > MGR_IDS.length)
     throw new Error(`mgrs: expected 1 to ${MGR_IDS.length}, got ${mgrs}`);
   if (!Number.isInteger(osds) || osds < 0 || osds > 16) throw new Error(`osds: expected 0 to 16, got ${osds}`);
-  return { release, name, user, objectStore, mgrs: MGR_IDS.slice(0, mgrs) };
+  if (host !== null && osds > 0) throw new Error(`osds: expected 0 on a host, where the agent makes them, got ${osds}`);
+  return {
+    release,
+    name,
+    user,
+    objectStore,
+    mgrs: MGR_IDS.slice(0, mgrs),
+    host: host && { roots: [...host.roots] },
+  };
 }
 
 /** A cluster that is up already, started by whatever process; undefined if there is none by that name. */

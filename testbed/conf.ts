@@ -8,30 +8,24 @@ export interface ConfInput {
   readonly inside: string;
   readonly monPort: number;
   readonly objectStore: ObjectStore;
+  /** Null: a layout of the testbed's own. Else the configuration leaves to Ceph where things are, and pools have two copies. */
+  readonly host: object | null;
 }
 
 const OSD_BYTES = 2 * 1024 ** 3;
 
 /** The text of ceph.conf. Options that a release does not know are ignored by it. */
 export function cephConf(input: ConfInput): string {
-  const { fsid, inside, monPort, objectStore } = input;
+  const { fsid, inside, monPort, host } = input;
   return `[global]
 fsid = ${fsid}
 mon host = [v2:127.0.0.1:${monPort}/0]
 public addr = 127.0.0.1
-admin socket = ${inside}/run/$type.$id.$pid.asok
-log file = ${inside}/log/$type.$id.log
-crash dir = ${inside}/crash
-run dir = ${inside}/run
-mon data = ${inside}/mon.$id
-mgr data = ${inside}/mgr.$id
-osd data = ${inside}/osd.$id
-mds data = ${inside}/mds.$id
-rgw data = ${inside}/rgw.$id
+${host === null ? ownFolders(inside) : ""}log file = ${inside}/log/$type.$id.log
 mgr module path = ${inside}/mgr-modules
 auth allow insecure global id reclaim = false
 osd crush chooseleaf type = 0
-osd pool default size = 1
+osd pool default size = ${host === null ? 1 : 2}
 osd pool default min size = 1
 osd pool default pg num = 8
 osd pool default pg autoscale mode = off
@@ -47,7 +41,24 @@ mon cluster log file = ${inside}/log/cluster.log
 mon data avail warn = 2
 mon data avail crit = 1
 
-[osd]
+${host === null ? ownStore(input) : PACKAGED_CLIENT}`;
+}
+
+/** Everything in the cluster's folder, under names that are not those of a packaged host. */
+function ownFolders(inside: string): string {
+  return `admin socket = ${inside}/run/$type.$id.$pid.asok
+crash dir = ${inside}/crash
+run dir = ${inside}/run
+mon data = ${inside}/mon.$id
+mgr data = ${inside}/mgr.$id
+osd data = ${inside}/osd.$id
+mds data = ${inside}/mds.$id
+rgw data = ${inside}/rgw.$id
+`;
+}
+
+function ownStore({ inside, objectStore }: ConfInput): string {
+  return `[osd]
 osd objectstore = ${objectStore}
 memstore device bytes = ${OSD_BYTES}
 bluestore block size = ${OSD_BYTES}
@@ -58,6 +69,12 @@ log file = /dev/null
 admin socket =
 `;
 }
+
+/** The commands of a person; gateways are clients too, and keep their logs and sockets. */
+const PACKAGED_CLIENT = `[client.admin]
+log file = /dev/null
+admin socket =
+`;
 
 /** One entity of a keyring file. */
 export function keyringEntry(entity: string, key: string, caps: Readonly<Record<string, string>>): string {

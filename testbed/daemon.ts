@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { carries, cleanEnvironment, enter, type Place, signal } from "./namespace.ts";
+import { carries, cleanEnvironment, type Devices, enter, type Place, signal } from "./namespace.ts";
 import { until } from "./wait.ts";
 
-/** `mon.a`, `mgr.x`, `osd.0`. */
-export type DaemonName = `${"mon" | "mgr" | "osd"}.${string}`;
+/** `mon.a`, `mgr.x`, `osd.0`; the host agent is `agent.host`. */
+export type DaemonName = `${"mon" | "mgr" | "osd" | "agent"}.${string}`;
 
 const GRACE_MS = 10_000;
 
@@ -52,20 +52,20 @@ export class Daemon {
   }
 
   /** Starts it and returns when it stands in its root; the daemon itself may need longer to answer. */
-  async start(command: readonly string[]): Promise<void> {
+  async start(command: readonly string[], devices: Devices = "machine"): Promise<void> {
     if (this.pid !== undefined) throw new Error(`${this.name} runs already`);
     // One object a start: a former child's exit may be told after the next one was started.
     const life: { ended?: string } = {};
     this.#life = life;
-    const printed = this.#printed().length;
+    const printed = this.printed().length;
     const out = openSync(this.#outFile, "a");
-    const [file, args] = enter(this.#place, command);
+    const [file, args] = enter(this.#place, command, devices);
     const child = spawn(file, args, { env: cleanEnvironment(), detached: true, stdio: ["ignore", out, out] });
     closeSync(out);
     child.on("error", (error) => (life.ended = error.message));
     child.on("exit", (code, by) => {
-      if (by === "SIGABRT" && CEPH_ABORTS.test(this.#printed().slice(printed)) && this.#revivals < REVIVALS) {
-        return this.#revive(command);
+      if (by === "SIGABRT" && CEPH_ABORTS.test(this.printed().slice(printed)) && this.#revivals < REVIVALS) {
+        return this.#revive(command, devices);
       }
       life.ended = by === null ? `ended with code ${code}` : `ended by ${by}`;
     });
@@ -79,12 +79,12 @@ export class Daemon {
   }
 
   /** As its unit would start it. */
-  #revive(command: readonly string[]): void {
+  #revive(command: readonly string[], devices: Devices): void {
     this.#revivals += 1;
     process.stderr.write(
       `testbed: ${this.name} aborted by a flaw of its Ceph (${CEPH_ABORTS.source}); it is started again\n`,
     );
-    this.start(command).catch((error: unknown) => {
+    this.start(command, devices).catch((error: unknown) => {
       this.#life.ended = String(error);
     });
   }
@@ -125,10 +125,11 @@ export class Daemon {
   /** The last lines of what it printed and logged, for an error message. */
   logTail(): string {
     const last = (text: string): string[] => text.trimEnd().split("\n").slice(-8);
-    return [...last(this.#printed()), ...last(this.log())].join("\n").trim();
+    return [...last(this.printed()), ...last(this.log())].join("\n").trim();
   }
 
-  #printed(): string {
+  /** All that it wrote to its stdout and stderr. */
+  printed(): string {
     return existsSync(this.#outFile) ? readFileSync(this.#outFile, "utf8") : "";
   }
 
@@ -146,7 +147,7 @@ export function daemonNames(dir: string): DaemonName[] {
   const run = join(dir, "run");
   if (!existsSync(run)) return [];
   return readdirSync(run)
-    .map((file) => /^((?:mon|mgr|osd)\.\w+)\.pid$/.exec(file)?.[1])
+    .map((file) => /^((?:mon|mgr|osd|agent)\.\w+)\.pid$/.exec(file)?.[1])
     .filter((name) => name !== undefined)
     .map((name) => name as DaemonName)
     .toSorted();

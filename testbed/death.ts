@@ -24,19 +24,42 @@ export async function endCluster(
   const dir = clusterDir(release, name);
   const state = readState(dir);
   if (state === undefined) return [];
-  const place = placeOf(release, state);
+  const place = placeOf(release, name, state);
   const stop = (names: DaemonName[]): Promise<unknown> =>
     Promise.all(names.map((daemon) => new Daemon(place, dir, daemon).stop()));
-  const isMon = (daemon: DaemonName): boolean => daemon.startsWith("mon.");
+  const is = (type: string) => (daemon: DaemonName) => daemon.startsWith(`${type}.`);
+  // The agent would start again what ends.
+  await stop(daemonNames(dir).filter(is("agent")));
   // An OSD tells the monitor that it ends and waits five seconds for an answer.
-  await stop(daemonNames(dir).filter((daemon) => !isMon(daemon)));
-  await stop(daemonNames(dir).filter(isMon));
+  const others = daemonNames(dir).filter((daemon) => !is("mon")(daemon) && !is("agent")(daemon));
+  await stop(others);
+  if (state.host !== null) await endDaemons(state.tag, (program) => program !== "ceph-mon");
+  await stop(daemonNames(dir).filter(is("mon")));
+  if (state.host !== null) await endDaemons(state.tag, () => true);
   const left = await leftovers(state.tag);
   for (const { pid } of left) signal(pid, "SIGKILL");
   await until(`the processes of ${name} to end`, KILL_MS, () => processesUnder(state.tag).length === 0 || undefined);
   if (options.keep === true) retire(dir);
   else rmSync(dir, { recursive: true, force: true });
   return left;
+}
+
+/** The programs that an agent keeps running, and that run on when it ends. */
+const DAEMON_PROGRAMS =
+  /^(?:\S*python\S* (?:-\S+ )?)?(?:\S*\/)?(ceph-(?:mon|mgr|osd|mds|crash|exporter)|radosgw|ganesha\.nfsd|(?:rbd|cephfs)-mirror)(?: |$)/;
+
+/** Ends the daemons of an agent that are chosen by the names of their programs. */
+async function endDaemons(tag: string, chosen: (program: string) => boolean): Promise<void> {
+  const running = (): TaggedProcess[] =>
+    processesUnder(tag).filter(({ command }) => {
+      const program = DAEMON_PROGRAMS.exec(command)?.[1];
+      return program !== undefined && chosen(program);
+    });
+  for (const { pid } of running()) signal(pid, "SIGTERM");
+  const gone = (): true | undefined => running().length === 0 || undefined;
+  await until("the daemons to end", KILL_MS, gone).catch(() => {
+    for (const { pid } of running()) signal(pid, "SIGKILL");
+  });
 }
 
 async function leftovers(tag: string): Promise<TaggedProcess[]> {

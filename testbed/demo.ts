@@ -1,67 +1,117 @@
 /**
- * `npm run demo`: a real Tentacle in a folder, orchbridge installed, enabled and activated in it, and a session of
- * `ceph orch` against the memory backend. Ends with 0 only if every command answered as expected.
+ * `npm run demo`: a real Tentacle in a folder with a monitor and a manager, and everything else made through `ceph orch` by
+ * the local backend and its host agent: three OSDs, a CephFS with its metadata server, an S3 gateway. A file and an object
+ * are written and read back. Ends with 0 only if every command answered as expected.
  */
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
+import { stripVTControlCharacters } from "node:util";
+
+import { startAgent } from "./agent.ts";
+import { freePort } from "./birth.ts";
 import { type Cluster, missing, type Result, until, upCluster } from "./cluster.ts";
+import { HOST_NAME } from "./host.ts";
 import { prepareRoot } from "./prepare.ts";
+import { S3User } from "./s3-client.ts";
 
 const RELEASE = "tentacle";
 const root = join(import.meta.dirname, "..");
-const READY_MS = 30_000;
+const READY_MS = 60_000;
 
-/** One command of the session: the words after `ceph`, and what its output must hold. */
+/** Files stand in for disks, so that the demo asks for no disk of this machine. */
+const OPTIONS = JSON.stringify({ file_devices: { count: 3, size: "10G" } });
+const FIRST_DISK = "/var/lib/orchbridge/devices/file0";
+const GREETING = "Hello from CephFS.";
+const PHOTO = "Hello from the S3 gateway.";
+
+/** One line of the session: what a person would type, what is run for it, and what its output must hold. */
 interface Step {
-  readonly command: string;
+  readonly shown: string;
+  readonly run: (cluster: Cluster) => Promise<Result>;
   readonly expect: RegExp;
-  /** A file of the session, shown and given by `-i`. */
-  readonly file?: { readonly name: string; readonly text: string };
   /** The answer comes a moment later: asked again until it is as expected, shown once. */
   readonly awaited?: true;
 }
 
-const OPTIONS = JSON.stringify({
-  generate: { hosts: 3, devices_per_host: 2, daemons_per_host: 2 },
-  // Long enough for the removal of an OSD to be seen at work.
-  delays: { effective_ms: 3000 },
-});
-
-const SPECS = `service_type: rgw
-service_id: photos
-placement:
-  hosts: [h1, h2]
-spec:
-  rgw_frontend_port: 8080
----
-service_type: prometheus
-placement:
-  label: db
-`;
-
-const file = { name: "services.yaml", text: SPECS };
+/** The words after `ceph`. */
+function ceph(command: string, expect: RegExp, awaited?: "awaited"): Step {
+  return {
+    shown: `ceph ${command.replace(OPTIONS, `'${OPTIONS}'`)}`,
+    run: (cluster) => cluster.ceph(command.split(" ")),
+    expect,
+    ...(awaited === undefined ? {} : { awaited: true }),
+  };
+}
 
 const setup: readonly Step[] = [
-  { command: "config set mgr mgr/orchbridge/backend memory", expect: /^$/ },
-  { command: `config set mgr mgr/orchbridge/backend_options ${OPTIONS}`, expect: /^$/ },
-  { command: "orchbridge activate", expect: /orchbridge/ },
+  ceph("config set mgr mgr/orchbridge/backend local", /^$/),
+  ceph(`config set mgr mgr/orchbridge/backend_options ${OPTIONS}`, /^$/),
+  ceph("orchbridge activate", /orchbridge is the orchestrator now/),
+  ceph("orch status", /Backend: orchbridge\nAvailable: Yes/, "awaited"),
 ];
 
-const session: readonly Step[] = [
-  { command: "orch status", expect: /Backend: orchbridge\nAvailable: Yes/, awaited: true },
-  { command: "orch host ls", expect: /h3 .*\n3 hosts in cluster/ },
-  { command: "orch host add db1 10.1.1.9 --labels db", expect: /Added host 'db1' with addr '10.1.1.9'/ },
-  { command: "orch host ls --label db", expect: /db1\s+10\.1\.1\.9\s+db/ },
-  { command: "orch device ls h1", expect: /h1\s+\/dev\// },
-  { command: "orch apply mds home --placement=2", expect: /Scheduled mds\.home update/ },
-  { command: "orch apply --dry-run", expect: /rgw\.photos.*\n.*prometheus/, file },
-  { command: "orch apply", expect: /Scheduled rgw\.photos update.*\nScheduled prometheus update/, file },
-  { command: "orch ls", expect: /prometheus .*1\/1[^]*rgw\.photos .*2\/2/, awaited: true },
-  { command: "orch ps --daemon-type mds", expect: /mds\.home\..*running/, awaited: true },
-  { command: "orch daemon add osd h1:/dev/sdb", expect: /Created osd\(s\) .* on host 'h1'/ },
-  { command: "orch osd rm 0", expect: /Scheduled OSD\(s\) for removal/ },
-  { command: "orch osd rm status", expect: /^0\s+h1|^No OSD remove/m },
-  { command: "orchbridge status", expect: /memory/ },
+const osds: readonly Step[] = [
+  ceph("orch host ls", /h1 .*\n1 hosts in cluster/),
+  ceph("orch device ls", /(h1 .* 10\.0G +Yes.*\n?){3}/),
+  ceph(`orch daemon add osd ${HOST_NAME}:${FIRST_DISK}`, /Created osd\(s\) 0 on host 'h1'/),
+  ceph("orch apply osd --all-available-devices --dry-run", /(\|osd +\|all-available-devices +\|h1 .*\n?){2}/),
+  ceph("orch apply osd --all-available-devices", /Scheduled osd\.all-available-devices update/),
+  ceph("osd tree", /(.* osd\.\d +up .*\n?){3}/, "awaited"),
+];
+
+const file: readonly Step[] = [
+  ceph("fs volume create home", /^$|^Volume created/),
+  ceph("fs status home", /0 +active +home\.h1\./, "awaited"),
+  {
+    shown: `echo '${GREETING}' | cephfs-file.py home put /greeting.txt`,
+    run: (cluster) => cluster.cephfsFile(["home", "put", "/greeting.txt"], `${GREETING}\n`),
+    expect: /^$/,
+  },
+  {
+    shown: "cephfs-file.py home get /greeting.txt",
+    run: (cluster) => cluster.cephfsFile(["home", "get", "/greeting.txt"]),
+    expect: new RegExp(`^${GREETING}$`),
+  },
+];
+
+function object(port: number): Step[] {
+  const album = `http://127.0.0.1:${port}/album`;
+  let user: S3User | undefined;
+  const answer = async (asked: Promise<Response> | undefined): Promise<Result> => {
+    const got = (await asked) ?? Response.error();
+    return { code: got.ok ? 0 : 1, stdout: `${got.status} ${got.statusText}\n${await got.text()}`, stderr: "" };
+  };
+  return [
+    ceph(`orch apply rgw photos --placement=1 --port=${port}`, /Scheduled rgw\.photos update/),
+    ceph("orch ls rgw", /rgw\.photos .* 1\/1/, "awaited"),
+    {
+      shown: "radosgw-admin user create --uid=ann --display-name=ann   # its keys sign the requests below",
+      async run(cluster) {
+        user = await S3User.add(cluster, "ann");
+        return { code: 0, stdout: "", stderr: "" };
+      },
+      expect: /^$/,
+    },
+    { shown: `s3 PUT ${album}`, run: () => answer(user?.put(album)), expect: /^200 OK$/, awaited: true },
+    {
+      shown: `s3 PUT ${album}/one.txt '${PHOTO}'`,
+      run: () => answer(user?.put(`${album}/one.txt`, PHOTO)),
+      expect: /^200 OK$/,
+    },
+    {
+      shown: `s3 GET ${album}/one.txt`,
+      run: () => answer(user?.get(`${album}/one.txt`)),
+      expect: new RegExp(`^200 OK\n${PHOTO}$`),
+    },
+  ];
+}
+
+const summary: readonly Step[] = [
+  ceph("orch ls", /mds\.home .*2\/2[^]*osd[^]*rgw\.photos .*1\/1/, "awaited"),
+  ceph("orch ps", /mds\.home\.h1[^]*osd\.0[^]*osd\.2[^]*rgw\.photos\.h1/),
+  ceph("orch device ls", /(h1 .* 10\.0G +No.*\n?){3}/),
+  ceph("-s", /health: HEALTH_OK[^]*osd: 3 osds: 3 up[^]*active\+clean/, "awaited"),
+  ceph("orchbridge status", /Backend: local\nAvailable: Yes/),
 ];
 
 async function main(): Promise<number> {
@@ -70,20 +120,27 @@ async function main(): Promise<number> {
   await prepareRoot(RELEASE, say);
   say("building orchbridge …");
   execFileSync(process.execPath, ["scripts/build.ts"], { cwd: root, stdio: "inherit" });
-  say(`starting Ceph (${RELEASE}) …`);
-  const cluster = await upCluster({ release: RELEASE, name: `demo-${process.pid}`, beforeStart: install });
+  const port = await freePort(8080);
+  say(`starting a monitor and a manager (${RELEASE}) …`);
+  const cluster = await upCluster({ release: RELEASE, name: `demo-${process.pid}`, host: true, beforeStart: install });
   process.once("SIGINT", () => void cluster.down().finally(() => process.exit(130)));
   try {
+    say("\n$ mgr-modules/orchbridge/bin/node mgr-modules/orchbridge/js/agent.mjs &   # as root, on every host");
+    await startAgent(cluster);
     say("\n$ ceph mgr module enable orchbridge");
     await cluster.enableModule("orchbridge");
-    const wrong: string[] = [];
-    for (const step of [...setup, ...session]) if (!(await show(cluster, step))) wrong.push(step.command);
-    if (wrong.length > 0) throw new Error(`not as expected: ${wrong.map((command) => `ceph ${command}`).join("; ")}`);
-    say(`\nAll ${setup.length + session.length + 1} commands answered as expected.`);
+    await session(cluster, [...setup, ...osds, ...file, ...object(port), ...summary]);
     return 0;
   } finally {
     await cluster.down();
   }
+}
+
+async function session(cluster: Cluster, steps: readonly Step[]): Promise<void> {
+  const wrong: string[] = [];
+  for (const step of steps) if (!(await show(cluster, step))) wrong.push(step.shown);
+  if (wrong.length > 0) throw new Error(`not as expected: ${wrong.join("; ")}`);
+  say(`\nAll ${steps.length} commands answered as expected.`);
 }
 
 /** With a copy of the running Node, since the root of a release has none of its own. */
@@ -97,34 +154,32 @@ function install(cluster: Cluster): void {
 
 /** Runs a command and prints it as a terminal would; whether it answered as expected. */
 async function show(cluster: Cluster, step: Step): Promise<boolean> {
-  if (step.file !== undefined && step === session.find((other) => other.file === step.file)) {
-    say(`\n$ cat ${step.file.name}\n${step.file.text.trimEnd()}`);
-  }
-  say(
-    `\n$ ceph ${step.command.replace(OPTIONS, `'${OPTIONS}'`)}${step.file === undefined ? "" : ` -i ${step.file.name}`}`,
-  );
+  say(`\n$ ${step.shown}`);
   const result = await answer(cluster, step);
-  const text = `${result.stdout}${result.stderr}`.trimEnd();
+  const text = printed(result);
   if (text !== "") say(text);
   return asExpected(step, result);
 }
 
 async function answer(cluster: Cluster, step: Step): Promise<Result> {
-  const ask = (): Promise<Result> =>
-    cluster.ceph(step.command.split(" "), step.file === undefined ? {} : { input: step.file.text });
-  let last = await ask();
+  let last = await step.run(cluster);
   if (step.awaited === undefined || asExpected(step, last)) return last;
   const again = async (): Promise<true | undefined> => {
-    last = await ask();
+    last = await step.run(cluster);
     return asExpected(step, last) || undefined;
   };
   // What it said in the end is shown either way, and judged there.
-  await until(step.command, READY_MS, again).catch(() => undefined);
+  await until(step.shown, READY_MS, again).catch(() => undefined);
   return last;
 }
 
-function asExpected(step: Step, { code, stdout, stderr }: Result): boolean {
-  return code === 0 && step.expect.test(`${stdout}${stderr}`.trimEnd());
+function asExpected(step: Step, result: Result): boolean {
+  return result.code === 0 && step.expect.test(printed(result));
+}
+
+/** Without the colours of `fs status`, which it prints into files as well. */
+function printed({ stdout, stderr }: Result): string {
+  return stripVTControlCharacters(`${stdout}${stderr}`).replaceAll(/ +$/gm, "").trimEnd();
 }
 
 function say(text: string): void {

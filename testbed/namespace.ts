@@ -8,11 +8,24 @@
  */
 import { readdirSync, readFileSync } from "node:fs";
 
+/** A folder of the machine that shows at another place inside the root. */
+export interface Bind {
+  readonly from: string;
+  readonly to: string;
+}
+
 /** A root folder and the tag that marks the processes started in it. */
 export interface Place {
   readonly root: string;
   readonly tag: string;
+  /** Mounted in this order, in the namespace of each process. */
+  readonly binds?: readonly Bind[];
+  /** The host's name as the processes see it. Default: the machine's. */
+  readonly hostname?: string;
 }
+
+/** - `machine`: all devices. - `none`: only null, zero and the like, as in a unit with PrivateDevices. */
+export type Devices = "machine" | "none";
 
 /** A process that carries a tag. */
 export interface TaggedProcess {
@@ -36,10 +49,25 @@ exec "$@"
 const ENTER = `
 set -e
 export PATH="$PATH:/usr/sbin:/sbin"
-root=$1 tag=$2
-shift 2
+root=$1 tag=$2 hostname=$3 devices=$4 binds=$5
+shift 5
 mount -t tmpfs -o size=4k,mode=755 "$tag" "$root/mnt"
 for dir in dev proc sys; do mount --rbind "/$dir" "$root/$dir"; done
+while [ "$binds" -gt 0 ]; do
+  mount --rbind "$1" "$root$2"
+  shift 2
+  binds=$((binds - 1))
+done
+if [ -n "$hostname" ]; then printf %s "$hostname" > /proc/sys/kernel/hostname; fi
+if [ "$devices" = none ]; then
+  mount -t tmpfs -o mode=755 orchbridge-dev "$root/dev"
+  for device in null zero full random urandom; do
+    : > "$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+  done
+  ln -s /proc/self/fd "$root/dev/fd"
+  mkdir -m 1777 "$root/dev/shm"
+fi
 exec chroot "$root" "$@"
 `;
 
@@ -50,14 +78,24 @@ const environment = {
 };
 
 /** The program and arguments that run `command` where it can mount without the machine seeing it. */
-export function withOwnMounts(command: readonly string[]): readonly [string, readonly string[]] {
-  const unshare = ["--mount", "--propagation", "unchanged", "--"];
+export function withOwnMounts(
+  command: readonly string[],
+  namespaces: readonly string[] = [],
+): readonly [string, readonly string[]] {
+  const unshare = [...namespaces, "--mount", "--propagation", "unchanged", "--"];
   return ["unshare", [...unshare, "/bin/sh", "-c", OWN_MOUNTS, "sh", ...command]];
 }
 
 /** The program and arguments that run `command` in the root. */
-export function enter(place: Place, command: readonly string[]): readonly [string, readonly string[]] {
-  return withOwnMounts(["/bin/sh", "-c", ENTER, "sh", place.root, place.tag, ...command]);
+export function enter(
+  place: Place,
+  command: readonly string[],
+  devices: Devices = "machine",
+): readonly [string, readonly string[]] {
+  const { root, tag, binds = [], hostname } = place;
+  const mounts = [String(binds.length), ...binds.flatMap(({ from, to }) => [from, to])];
+  const script = ["/bin/sh", "-c", ENTER, "sh", root, tag, hostname ?? "", devices, ...mounts];
+  return withOwnMounts([...script, ...command], hostname === undefined ? [] : ["--uts"]);
 }
 
 /** The environment of a command in a root: nothing of ours leaks in. */

@@ -18,14 +18,20 @@ const everywhere = [
   "ceph-mgr-dashboard",
   "procps",
   "lvm2",
+  // What the local backend runs besides Ceph's core, and ledctl.
+  "nfs-ganesha-ceph",
+  "nfs-ganesha-rados-grace",
+  "rbd-mirror",
+  "ledmon",
 ];
+const sincePacific = [...everywhere, "ceph-mgr-modules-core", "cephfs-mirror"];
 
 /** The four releases, oldest first. */
 export const RELEASES: Readonly<Record<Release, ReleaseInfo>> = {
   nautilus: { major: 14, suite: "bullseye", packages: everywhere },
-  pacific: { major: 16, suite: "bookworm", packages: [...everywhere, "ceph-mgr-modules-core"] },
-  reef: { major: 18, suite: "trixie", packages: [...everywhere, "ceph-mgr-modules-core", "ceph-volume"] },
-  tentacle: { major: 20, suite: "sid", packages: [...everywhere, "ceph-mgr-modules-core", "ceph-volume"] },
+  pacific: { major: 16, suite: "bookworm", packages: sincePacific },
+  reef: { major: 18, suite: "trixie", packages: [...sincePacific, "ceph-volume"] },
+  tentacle: { major: 20, suite: "sid", packages: [...sincePacific, "ceph-volume"] },
 };
 
 export const RELEASE_NAMES: readonly Release[] = ["nautilus", "pacific", "reef", "tentacle"];

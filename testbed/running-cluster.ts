@@ -1,11 +1,11 @@
 /** A cluster that is up, in the hands of whoever uses it. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 
 import { Daemon, type DaemonName } from "./daemon.ts";
 import { endCluster } from "./death.ts";
 import { gidsOf, type MgrMap, readMgrMap } from "./mgr-map.ts";
-import { cleanEnvironment, enter, type Place, processesUnder, type TaggedProcess } from "./namespace.ts";
+import { cleanEnvironment, type Devices, enter, type Place, processesUnder, type TaggedProcess } from "./namespace.ts";
 import { RadosClient } from "./rados-client.ts";
 import { RELEASES, type Release } from "./releases.ts";
 import { type Result, run } from "./run.ts";
@@ -45,7 +45,7 @@ export class Cluster {
     this.inside = `/clusters/${name}`;
     this.moduleDir = join(this.dir, "mgr-modules");
     this.confPath = join(this.dir, "ceph.conf");
-    this.place = placeOf(release, state);
+    this.place = placeOf(release, name, state);
   }
 
   /** What stands in the cluster's folder about it: fsid, ports, dashboard, … */
@@ -81,6 +81,12 @@ export class Cluster {
   inRoot(command: readonly string[], options: { input?: string; timeoutMs?: number } = {}): Promise<Result> {
     const [file, args] = this.argv(command);
     return run(file, args, { ...options, env: this.env() });
+  }
+
+  /** Writes (`put`, with the text as input) or reads (`get`) a file of a CephFS: FILESYSTEM put|get PATH. */
+  async cephfsFile(words: readonly [string, "put" | "get", string], input = ""): Promise<Result> {
+    copyFileSync(join(import.meta.dirname, "cephfs-file.py"), join(this.dir, "in", "cephfs-file.py"));
+    return this.inRoot(["python3", `${this.inside}/in/cephfs-file.py`, ...words], { input });
   }
 
   /** The program and arguments that run `command` in the root; to be spawned with `env()`. */
@@ -128,12 +134,17 @@ export class Cluster {
   async startMgr(id = "x"): Promise<void> {
     const daemon = this.daemon(`mgr.${id}`);
     const former = gidsOf(await this.mgrMap(), id);
-    await daemon.start(this.mgrCommand(id));
+    await this.launchMgr(id);
     await this.waitForMgr((map) => {
       daemon.check();
       const fresh = gidsOf(map, id).some((gid) => !former.includes(gid));
       return fresh && (map.active_name !== id || map.available);
     }, `mgr.${id} to be active or a standby`);
+  }
+
+  /** Starts a mgr and returns when it stands in its root. */
+  launchMgr(id: string): Promise<void> {
+    return this.daemon(`mgr.${id}`).start(this.mgrCommand(id), this.#mgrDevices());
   }
 
   async restartMgr(name: NodeJS.Signals = "SIGTERM", id = "x"): Promise<void> {
@@ -195,9 +206,9 @@ export class Cluster {
 
   /** The crash dumps of this cluster, of all its daemons and modules. */
   crashMetas(): CrashMeta[] {
-    const dir = join(this.dir, "crash");
-    return readdirSync(dir)
-      .map((name) => join(dir, name, "meta"))
+    const dirs = ["crash", "crash/posted"].map((name) => join(this.dir, name)).filter((dir) => existsSync(dir));
+    return dirs
+      .flatMap((dir) => readdirSync(dir).map((name) => join(dir, name, "meta")))
       .filter((path) => existsSync(path))
       .map((path) => ({ path, content: readFileSync(path, "utf8") }));
   }
@@ -231,12 +242,27 @@ export class Cluster {
   }
 
   monCommand(): string[] {
-    return ["ceph-mon", "-f", "-i", "a", "-c", `${this.inside}/ceph.conf`];
+    return ["ceph-mon", "-f", ...this.#daemonArgs("a", this.state.host !== null)];
   }
 
   /** With `-f`, as the packaged unit does: without it each `mgr fail` makes a daemon anew and hides zombies. */
   mgrCommand(id: string): string[] {
-    const user = this.state.user === "ceph" ? ["--setuser", "ceph", "--setgroup", "ceph"] : [];
-    return ["ceph-mgr", "-f", "-i", id, "-c", `${this.inside}/ceph.conf`, ...user];
+    const { host, user } = this.state;
+    const command = ["ceph-mgr", "-f", ...this.#daemonArgs(id, user === "ceph")];
+    // As the packaged unit has it; its devices are hidden below.
+    return host !== null && user === "ceph" ? ["setpriv", "--no-new-privs", ...command] : command;
+  }
+
+  /** As the packaged units have them on a host, where ceph.conf stands in its usual place. */
+  #daemonArgs(id: string, asCeph: boolean): string[] {
+    const conf =
+      this.state.host === null ? ["-i", id, "-c", `${this.inside}/ceph.conf`] : ["--cluster", "ceph", "--id", id];
+    return [...conf, ...(asCeph ? ["--setuser", "ceph", "--setgroup", "ceph"] : [])];
+  }
+
+  /** A packaged manager sees no devices. */
+  #mgrDevices(): Devices {
+    const { host, user } = this.state;
+    return host !== null && user === "ceph" ? "none" : "machine";
   }
 }

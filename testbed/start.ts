@@ -24,11 +24,13 @@ export async function startDaemons(cluster: Cluster, { osds, dashboard }: Extent
 /** Makes the monitor's data and starts it, in one go; returns when it listens. */
 async function startMon(cluster: Cluster): Promise<void> {
   const { inside, state } = cluster;
+  const command = cluster.monCommand().join(" ");
   const script = `
 set -e
 monmaptool --create --fsid ${state.fsid} --addv a '[v2:127.0.0.1:${state.monPort}/0]' ${inside}/monmap
-ceph-mon --mkfs -i a -c ${inside}/ceph.conf --monmap ${inside}/monmap --keyring ${inside}/mon.a.keyring
-exec ${cluster.monCommand().join(" ")}
+chmod 644 ${inside}/monmap
+${command} --mkfs --monmap ${inside}/monmap --keyring ${inside}/mon.a.keyring
+exec ${command}
 `;
   const mon = cluster.daemon("mon.a");
   await mon.start(["/bin/sh", "-c", script]);
@@ -42,7 +44,7 @@ exec ${cluster.monCommand().join(" ")}
 async function startMgrs(cluster: Cluster): Promise<void> {
   const { mgrs } = cluster.state;
   const daemons = mgrs.map((id) => cluster.daemon(`mgr.${id}`));
-  await Promise.all(mgrs.map((id) => cluster.daemon(`mgr.${id}`).start(cluster.mgrCommand(id))));
+  await Promise.all(mgrs.map((id) => cluster.launchMgr(id)));
   await cluster.waitForMgr((map) => {
     for (const daemon of daemons) daemon.check();
     return map.available && map.standbys.length === mgrs.length - 1;

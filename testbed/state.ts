@@ -5,8 +5,9 @@ import { join } from "node:path";
 
 import { z } from "zod";
 import { clustersOf, rootOf } from "./cache.ts";
+import { hostPlace } from "./host.ts";
 import type { Place } from "./namespace.ts";
-import type { Release } from "./releases.ts";
+import { RELEASE_NAMES, type Release } from "./releases.ts";
 
 const FILE = "cluster.json";
 
@@ -19,6 +20,11 @@ const stateSchema = z.object({
   mgrs: z.array(z.string()),
   osds: z.number(),
   objectStore: z.enum(["memstore", "bluestore"]),
+  /** Whether it lies in the folders of a packaged host, and the releases whose roots show there as well. */
+  host: z
+    .object({ roots: z.array(z.enum(RELEASE_NAMES)) })
+    .nullable()
+    .default(null),
   dashboard: z.object({ url: z.string(), user: z.string(), password: z.string() }).nullable(),
   /** The process that must live for the cluster to be of use (a test run, or `up` at work); null: nobody's, until `down`. */
   owner: z.object({ pid: z.number(), started: z.string() }).nullable(),
@@ -65,8 +71,9 @@ export function writeState(dir: string, state: ClusterState): void {
   writeFileSync(join(dir, FILE), `${JSON.stringify(state, null, 2)}\n`);
 }
 
-export function placeOf(release: Release, state: ClusterState): Place {
-  return { root: rootOf(release), tag: state.tag };
+export function placeOf(release: Release, name: string, state: ClusterState): Place {
+  const place = { root: rootOf(release), tag: state.tag };
+  return state.host === null ? place : hostPlace(place, clusterDir(release, name), state.host.roots);
 }
 
 /** This process, told apart from a later one with the same pid by its start time. */

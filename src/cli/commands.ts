@@ -1,5 +1,11 @@
 /** The command's words. */
 
+import { agentCommand } from "./agent.ts";
+import { callUsage } from "./call/usage.ts";
+import { completionUsage } from "./dev/completion-usage.ts";
+import { devUsage } from "./dev/usage.ts";
+import { doctorUsage } from "./doctor/usage.ts";
+import { newUsage } from "./new/usage.ts";
 import { readOptions } from "./options.ts";
 
 export interface Command {
@@ -41,6 +47,47 @@ export const commands: Readonly<Record<string, Command>> = {
       readOptions(words, { stdio: { type: "boolean" } }, serveUsage, ["stdio"]);
       const { run } = await import("../main/run.ts");
       await run("stdio");
+    },
+  },
+  new: {
+    summary: "make a repository for a backend of one's own",
+    usage: newUsage,
+    async run(words) {
+      const { newBackend } = await import("./new.ts");
+      newBackend(words);
+    },
+  },
+  dev: {
+    summary: "try a backend at a prompt with the commands of ceph orch",
+    usage: devUsage,
+    async run(words) {
+      const { dev } = await import("./dev.ts");
+      await dev(words);
+    },
+  },
+  call: {
+    summary: "call a method of a backend, without a manager",
+    usage: callUsage,
+    async run(words) {
+      const { call } = await import("./call.ts");
+      await call(words);
+    },
+  },
+  agent: agentCommand,
+  doctor: {
+    summary: "say what is wrong with orchbridge on this machine",
+    usage: doctorUsage,
+    async run(words) {
+      const { doctor } = await import("./doctor.ts");
+      await doctor(words);
+    },
+  },
+  completion: {
+    summary: "print a script that completes these words in a shell",
+    usage: completionUsage,
+    async run(words) {
+      const { completion } = await import("./dev/completion.ts");
+      process.stdout.write(completion(words, commands));
     },
   },
 };

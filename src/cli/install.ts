@@ -15,6 +15,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  writeFileSync,
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,6 +25,7 @@ import { VERSION } from "../main/version.ts";
 import { CommandError } from "./errors.ts";
 
 const moduleName = "orchbridge";
+const agentUnit = "orchbridge-agent.service";
 
 export interface InstallOptions {
   readonly mgrDir: string;
@@ -43,6 +45,7 @@ export function install({ mgrDir, node }: InstallOptions, source: string = built
   try {
     copyModule(source, fresh);
     if (node !== undefined) nodeVersion = checkedNode(node, copyNode(node, fresh));
+    pointUnit(fresh, target, node === undefined ? process.execPath : join(target, "bin/node"));
     replace(target, fresh, join(folder, `.${moduleName}-old-${process.pid}`));
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
@@ -149,6 +152,16 @@ function copyNode(path: string, fresh: string): string {
   return copy;
 }
 
+/** The host agent's unit runs it from where it is installed, by the Node that is there or that runs this. */
+function pointUnit(fresh: string, target: string, node: string): void {
+  const unit = join(fresh, agentUnit);
+  const words = [node, join(target, "js/agent.mjs")].map((path) => `"${path.replaceAll("%", "%%")}"`);
+  writeFileSync(
+    unit,
+    readFileSync(unit, "utf8").replace(/^ExecStart=.*$/m, () => `ExecStart=${words.join(" ")}`),
+  );
+}
+
 /** A rename cannot replace a folder that has files, so the former one steps aside; it comes back if the new one cannot take its place. */
 function replace(target: string, fresh: string, aside: string): void {
   const hadFormer = existsSync(target);
@@ -191,5 +204,9 @@ Next:
   4. Make it the orchestrator of the cluster:
        ceph orchbridge activate
        ceph orch status
+
+The backend "local" works through the host agent, which runs from here too. As root, once per host:
+  cp ${join(target, agentUnit)} /etc/systemd/system/
+  systemctl enable --now orchbridge-agent
 `;
 }

@@ -11,12 +11,33 @@ export function readOptions(
   usage: string,
   required: string[],
 ): Map<string, string> {
+  return readWords(words, options, usage, { required }).options;
+}
+
+/** Which words other than options a command takes, by what they are called in its usage. */
+export interface ExpectedWords {
+  readonly required?: string[];
+  readonly words?: string[];
+  /** Words that may be left out. */
+  readonly more?: string[];
+}
+
+/** The options given, and the other words in their order. */
+export function readWords(
+  args: string[],
+  options: ParseArgsOptionsConfig,
+  usage: string,
+  { required = [], words = [], more = [] }: ExpectedWords,
+): { options: Map<string, string>; words: string[] } {
   // Not strict: then the first wrong word is ours to explain.
-  const { tokens } = parseArgs({ args: words, options, strict: false, tokens: true });
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
   const given = new Map<string, string>();
+  const others: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") {
-      throw new UsageError(`there is one word too many: ${JSON.stringify(token.value)}`, usage);
+      if (others.length === words.length + more.length)
+        throw new UsageError(`there is one word too many: ${JSON.stringify(token.value)}`, usage);
+      others.push(token.value);
     }
     if (token.kind !== "option") continue;
     const problem = optionProblem(token, options, given);
@@ -25,7 +46,9 @@ export function readOptions(
   }
   const missing = required.find((name) => !given.has(name));
   if (missing !== undefined) throw new UsageError(`--${missing} is missing`, usage);
-  return given;
+  const absent = words[others.length];
+  if (absent !== undefined) throw new UsageError(`${absent} is missing`, usage);
+  return { options: given, words: others };
 }
 
 function optionProblem(

@@ -8,7 +8,6 @@ import { nearestWord } from "../orchestrator/nearest-word.ts";
 import { commands } from "./commands.ts";
 import { CommandError, UsageError } from "./errors.ts";
 
-const exitFailed = 1;
 const exitUsage = 2;
 
 function usage(): string {
@@ -52,7 +51,7 @@ function complain(error: unknown): void {
     process.exitCode = exitUsage;
   } else if (error instanceof CommandError) {
     process.stderr.write(`orchbridge: ${error.message}\n`);
-    process.exitCode = exitFailed;
+    process.exitCode = error.status;
   } else {
     throw error;
   }

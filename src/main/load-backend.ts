@@ -11,8 +11,8 @@ import { ownExtension, ownFolder } from "./own-files.ts";
 
 const folder = new URL("backends/", ownFolder);
 
-/** How often each file could not be loaded: Node keeps a failed module for good, so the next try has another URL. */
-const failures = new Map<string, number>();
+/** How often each file could not be loaded or has changed: Node keeps a module for good, so the next try has another URL. */
+const retries = new Map<string, number>();
 
 /** Loads a backend by `name`; what it throws is a ValidationError in one sentence. */
 export async function loadBackend(name: string): Promise<BackendDefinition> {
@@ -20,15 +20,22 @@ export async function loadBackend(name: string): Promise<BackendDefinition> {
   const path = checkedEntry(name);
   const { installModuleHooks } = await import("./module-hooks.ts");
   installModuleHooks();
-  const failed = failures.get(path) ?? 0;
+  const tries = retries.get(path) ?? 0;
   try {
-    const again = failed === 0 ? "" : `?again=${failed}`;
+    const again = tries === 0 ? "" : `?again=${tries}`;
     return definitionOf(await importModule(pathToFileURL(path).href + again), path);
   } catch (error) {
-    failures.set(path, failed + 1);
+    retries.set(path, tries + 1);
     const { explainLoadError } = await import("./load-errors.ts");
     throw explainLoadError(error, path);
   }
+}
+
+/** The next load of this file reads it and what it imports by relative paths anew: for authors' tools. */
+export function readAgain(name: string): void {
+  if (!isAbsolute(name)) return;
+  const path = checkedEntry(name);
+  retries.set(path, (retries.get(path) ?? 0) + 1);
 }
 
 /** The names of the backends that come with the package. */

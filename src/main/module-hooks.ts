@@ -30,12 +30,13 @@ export class ImportFailure extends Error {
 /** The import of a file that Node's permission model does not let this process read. */
 export class OutsidePackage extends Error {}
 
-/** From now on `orchbridge` and `zod` mean the running copies for files outside node_modules. Once is enough. */
+/** From now on `orchbridge`, `orchbridge/contract` and `zod` mean the running copies for files outside node_modules. Once is enough. */
 export function installModuleHooks(): void {
   if (installed) return;
   installed = true;
   const own = new Map([
     ["orchbridge", ownModule("orchbridge")],
+    ["orchbridge/contract", ownModule("orchbridge/contract")],
     ["zod", ownModule("zod")],
   ]);
   registerHooks({

@@ -6,7 +6,7 @@ const secretName =
   /^(?:.*_)?(?:pass(?:word|wd|phrase)?|secrets?|tokens?|keyring|credentials?|auth|(?:api|private|access|secret|ssh|ssl|tls|encryption|client|server)_?key|key|cookie)$/i;
 /** cephx keys, PEM private keys, and the password of a URL. */
 const secretText =
-  /\bAQ[A-Za-z0-9+/]{36,40}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*|(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,256}(?=@)/g;
+  /\bA[Qg][A-Za-z0-9+/]{36,80}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*|(?<=:\/\/[^\s/:@]{1,64}:)[^\s/@]{1,256}(?=@)/g;
 
 export const HIDDEN = "[secret]";
 

@@ -55,14 +55,17 @@ describe("the bundle", () => {
   it("serves without node_modules, with a built-in backend and with a lone .ts", async () => {
     const main = [process.execPath, join(built.folder, "js/main.mjs"), "serve", "--stdio"];
     const names = readdirSync(join(built.folder, "js/backends")).map((name) => name.replace(/\.mjs$/, ""));
-    expect(names).toContain("memory");
+    expect(names.toSorted()).toEqual(["local", "memory"]);
     for (const name of [...names, tinyBackend]) {
       const child = new Child(main);
       expect((await child.initialize({ name, options: {} })).error).toBeUndefined();
       const state = await child.until(
         (message) => message.method === "bridge/state" && message.params?.["backend"] !== null,
       );
-      expect(state.params).toMatchObject({ available: true, backend: name === tinyBackend ? "tiny" : name });
+      expect(state.params).toMatchObject({ backend: name === tinyBackend ? "tiny" : name });
+      // No host agent listens here.
+      if (name === "local") expect(state.params?.["reason"]).toContain("start it with");
+      else expect(state.params).toMatchObject({ available: true });
     }
   });
 
@@ -70,7 +73,7 @@ describe("the bundle", () => {
     const child = new Child([process.execPath, join(built.folder, "js/main.mjs"), "serve", "--stdio"]);
     await child.initialize({ name: "memroy" });
     const state = await child.until((message) => message.method === "bridge/state");
-    expect(state.params?.["reason"]).toContain('there is no built-in backend "memroy" (there is: memory');
+    expect(state.params?.["reason"]).toContain('there is no built-in backend "memroy" (there is: local, memory');
     expect(state.params?.["reason"]).toContain("did you mean memory?");
   });
 

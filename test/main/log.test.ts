@@ -66,6 +66,8 @@ describe("the log", () => {
       url: "https://me:hunter2@host/x",
     });
     expect(written[0]).toMatchObject({ msg: "key [secret] used", pem: "[secret]", url: "https://me:[secret]@host/x" });
+    // The longer keys that 20.2 makes.
+    expect(withoutSecrets("key = AgBufQNrxcOsMyAAFnKCJpfyJ2/myJZ9jCZDbV3tPaMfn84Fsfe85Kq+IJo=")).toBe("key = [secret]");
     expect(withoutSecrets("host:8443 and a@b are fine")).toBe("host:8443 and a@b are fine");
   });
 

@@ -1,10 +1,8 @@
 /** How a daemon is named, described and changes its state. */
 import { isIP } from "node:net";
-import type { DaemonDescription } from "../../index.ts";
+import { type AnySpec, type DaemonDescription, placedHost, serviceName, serviceType } from "../../index.ts";
 import { type Cluster, event, now } from "./cluster.ts";
 import { hex, letters, number } from "./digest.ts";
-import { placedHost } from "./placement.ts";
-import { type AnySpec, serviceName, serviceType } from "./service-types.ts";
 
 const CEPH_IMAGE = "quay.io/ceph/ceph";
 

@@ -1,10 +1,9 @@
 /** Daemons: listing, adding, removing them, and the actions on them and on whole services. */
-import { type Backend, type DaemonDescription, NotFoundError, ValidationError } from "../../index.ts";
+import { type Backend, type DaemonDescription, NotFoundError, serviceName, ValidationError } from "../../index.ts";
 import { type Cluster, now } from "./cluster.ts";
 import { daemonName, imageNames, isStarting, newDaemon, note, setStatus } from "./daemon.ts";
 import type { Pace, Step } from "./pace.ts";
 import { changes } from "./schedule.ts";
-import { serviceName } from "./service-types.ts";
 import { checkSpec, expand, putService } from "./services.ts";
 
 /** What each action does to a daemon. */

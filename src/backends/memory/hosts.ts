@@ -4,6 +4,7 @@ import {
   type DaemonDescription,
   type Device,
   type HostSpec,
+  NO_SCHEDULE,
   OrchestratorError,
   ValidationError,
 } from "../../index.ts";
@@ -11,10 +12,12 @@ import { type Cluster, type Host, now } from "./cluster.ts";
 import { daemonName, isRunning, setStatus } from "./daemon.ts";
 import { queueRemoval, removalSteps, stopRemoval } from "./osd-removal.ts";
 import type { Pace, Step } from "./pace.ts";
-import { NO_CONF_KEYRING, NO_SCHEDULE } from "./placement.ts";
 import { allSteps } from "./schedule.ts";
 
 const EBUSY = 16;
+
+/** Such a host gets no keyring of an administrator. */
+const NO_CONF_KEYRING = "_no_conf_keyring";
 
 export function hostReads(cluster: Cluster) {
   return {

@@ -1,20 +1,23 @@
 /** OSDs and devices: the inventory, creating, replacing and removing OSDs, erasing and lighting devices. */
 import {
   type Backend,
+  checkDriveGroup,
+  checkPlacement,
   type Device,
   type DriveGroupSpec,
   NotFoundError,
+  osdsOn,
+  pathsOf,
+  serviceName,
   ValidationError,
   type WriteCall,
 } from "../../index.ts";
 import { type Cluster, type Host, now } from "./cluster.ts";
 import { daemonName } from "./daemon.ts";
 import { startSteps } from "./daemons.ts";
-import { checkDriveGroup, osdsOn, pathsOf } from "./osd-layout.ts";
 import { osdIdsOf, queueRemoval, removalRows, removalSteps, stopRemoval } from "./osd-removal.ts";
 import { makeOsd, osdHosts, osdsWanted, zap, zapOsd } from "./osds.ts";
 import type { Pace } from "./pace.ts";
-import { checkPlacement } from "./placement.ts";
 
 export function osdReads(cluster: Cluster) {
   return {
@@ -115,7 +118,7 @@ function checkedHosts(cluster: Cluster, spec: DriveGroupSpec): Host[] {
   const pattern = spec.placement?.host_pattern;
   // `ceph orch daemon add osd HOST:DEVICE` passes its host on as a pattern.
   if (typeof pattern === "string" && /^[A-Za-z0-9.-]+$/.test(pattern)) cluster.host(pattern);
-  checkPlacement(spec, cluster);
+  checkPlacement(spec, cluster.hosts.values());
   return osdHosts(cluster, spec);
 }
 
@@ -143,7 +146,10 @@ function create(cluster: Cluster, pace: Pace, call: WriteCall, spec: DriveGroupS
       ? `Created no osd(s) on host ${hostname}; already created?`
       : `Created osd(s) ${osds.map(({ daemon_id }) => daemon_id).join(",")} on host '${hostname}'`,
   );
-  const names = made.flatMap(({ osds }) => osds.map(daemonName));
+  // Those of an earlier run, too: it may have ended before it started them.
+  const names = hosts.flatMap(({ hostname }) =>
+    cluster.daemonsOf(serviceName(spec)).flatMap((osd) => (osd.hostname === hostname ? daemonName(osd) : [])),
+  );
   return pace.converge(call, texts.join("\n"), () => startSteps(cluster, names));
 }
 

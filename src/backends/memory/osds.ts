@@ -1,11 +1,20 @@
 /** OSDs and their devices: what a drive group lacks, making it, and taking devices back. */
-import type { DaemonDescription, Device, DriveGroupSpec, OsdPreview } from "../../index.ts";
+import {
+  type DaemonDescription,
+  type Device,
+  type DriveGroupSpec,
+  matchingHosts,
+  NO_SCHEDULE,
+  type OsdLayout,
+  type OsdPreview,
+  osdLayouts,
+  osdsOn,
+  placementOf,
+  serviceName,
+} from "../../index.ts";
 import type { Cluster, Host } from "./cluster.ts";
 import { newOsd, setStatus } from "./daemon.ts";
-import { layouts, type OsdLayout, osdsOn } from "./osd-layout.ts";
 import type { Step } from "./pace.ts";
-import { matchingHosts, NO_SCHEDULE, placementOf } from "./placement.ts";
-import { serviceName } from "./service-types.ts";
 
 /** The hosts that a drive group is for, drained and unreachable ones left out. */
 export function osdHosts(cluster: Cluster, spec: DriveGroupSpec): Host[] {
@@ -17,7 +26,7 @@ export function osdHosts(cluster: Cluster, spec: DriveGroupSpec): Host[] {
 /** The OSDs that a drive group lacks on a host. */
 export function osdsWanted(cluster: Cluster, spec: DriveGroupSpec, host: Host): OsdLayout[] {
   const service = serviceName(spec);
-  return layouts(spec, host.devices, (id) => cluster.daemons.get(`osd.${id}`)?.service_name === service);
+  return osdLayouts(spec, host.devices, (id) => cluster.daemons.get(`osd.${id}`)?.service_name === service);
 }
 
 /** The steps to the OSDs that an applied drive group lacks, host by host. */

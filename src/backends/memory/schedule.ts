@@ -1,11 +1,10 @@
 /** What is missing and what is too much, service by service, and the steps that put it right. */
-import type { DaemonDescription } from "../../index.ts";
+import { type AnySpec, type DaemonDescription, serviceType } from "../../index.ts";
 import { type Cluster, event, type Service } from "./cluster.ts";
 import { newDaemon, setStatus } from "./daemon.ts";
 import { missingOsds } from "./osds.ts";
 import type { Step } from "./pace.ts";
 import { wantedHosts } from "./placement.ts";
-import { type AnySpec, serviceType } from "./service-types.ts";
 
 export interface Changes {
   /** The hosts that get a daemon, one entry a daemon. */

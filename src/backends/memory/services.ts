@@ -1,22 +1,26 @@
 /** Services: applying, describing, planning and removing them. */
 import {
+  type AnySpec,
   type Backend,
+  checkDriveGroup,
+  checkPlacement,
   type GenericSpec,
   type HostSpec,
   NotFoundError,
   type PlanRow,
+  placementOf,
   type ServiceDescription,
   type ServiceSpec,
+  serviceName,
+  serviceType,
+  TRACING,
   ValidationError,
 } from "../../index.ts";
 import { type Cluster, now, type Service } from "./cluster.ts";
 import { daemonName, isRunning } from "./daemon.ts";
-import { checkDriveGroup } from "./osd-layout.ts";
 import { osdPreview } from "./osds.ts";
 import type { Pace, Step } from "./pace.ts";
-import { checkPlacement, placementOf } from "./placement.ts";
 import { allSteps, changes, noteOf, serviceSteps } from "./schedule.ts";
-import { type AnySpec, serviceName, serviceType, TRACING } from "./service-types.ts";
 
 export function serviceReads(cluster: Cluster) {
   return {
@@ -117,7 +121,7 @@ export function checkSpec(cluster: Cluster, spec: ServiceSpec): void {
     throw new ValidationError(`a service of type ${spec.service_type} needs a service_id`);
   if (!traits.named && named)
     throw new ValidationError(`a service of type ${spec.service_type} has no service_id (got ${spec.service_id})`);
-  checkPlacement(spec, cluster);
+  checkPlacement(spec, cluster.hosts.values());
   if (spec.service_type === "osd") checkDriveGroup(spec);
 }
 

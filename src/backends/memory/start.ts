@@ -1,5 +1,12 @@
 /** The state that a cluster starts with: what the options list, and what they have made up. */
-import { type DaemonDescription, type DriveGroupSpec, type ServiceSpec, ValidationError } from "../../index.ts";
+import {
+  type DaemonDescription,
+  type DriveGroupSpec,
+  type ServiceSpec,
+  serviceOf,
+  serviceType,
+  ValidationError,
+} from "../../index.ts";
 import { Cluster, type Host } from "./cluster.ts";
 import { daemonName, newDaemon, newOsd, setStatus } from "./daemon.ts";
 import { generatedHosts } from "./generate.ts";
@@ -7,7 +14,6 @@ import type { MemoryOptions } from "./options.ts";
 import { makeOsd } from "./osds.ts";
 import { Unrest } from "./pace.ts";
 import { allSteps } from "./schedule.ts";
-import { serviceOf, serviceType } from "./service-types.ts";
 import { checkSpec, expand, putService } from "./services.ts";
 
 /** Daemons of every generated host, before its OSDs. */

@@ -1,5 +1,11 @@
 /** Upgrades: every Ceph daemon in turn gets a new image, mgrs and mons first. */
-import { type Backend, type DaemonDescription, OrchestratorError, ValidationError } from "../../index.ts";
+import {
+  type Backend,
+  type DaemonDescription,
+  OrchestratorError,
+  ValidationError,
+  type WriteCall,
+} from "../../index.ts";
 import { type Cluster, now } from "./cluster.ts";
 import { cephImage, daemonName, imageNames, isCephDaemon, note } from "./daemon.ts";
 import { Gate } from "./gate.ts";
@@ -32,6 +38,8 @@ export interface Upgrade {
   readonly total: number;
   done: number;
   readonly gate: Gate;
+  /** A second stage works on it; none does when the process ended before, or the operation could not be kept. */
+  underWay: boolean;
 }
 
 export interface Target {
@@ -121,13 +129,16 @@ export function upgradeWrites(cluster: Cluster, pace: Pace) {
         running.gate.open();
         return `Resumed upgrade to ${running.image}`;
       }
-      if (running !== undefined) return `Upgrade to ${running.image} in progress`;
-      const upgrade = newUpgrade(cluster, target, { types, hosts: hostsOf(cluster, hosts), services }, limit);
+      const text = `${running === undefined ? "Initiating upgrade to" : "Upgrade to"} ${target.image}`;
+      if (running?.underWay === true) return `${text} in progress`;
+      const upgrade =
+        running ?? newUpgrade(cluster, target, { types, hosts: hostsOf(cluster, hosts), services }, limit);
       cluster.upgrade = upgrade;
+      const left = (): Step[] => (cluster.upgrade === upgrade ? steps(cluster, upgrade) : []);
       return pace.converge(
-        call,
-        `Initiating upgrade to ${target.image}`,
-        () => (cluster.upgrade === upgrade ? steps(cluster, upgrade) : []),
+        watched(call, upgrade),
+        running === undefined ? text : `${text} in progress`,
+        left,
         upgrade.gate,
       );
     },
@@ -149,6 +160,21 @@ export function upgradeWrites(cluster: Cluster, pace: Pace) {
       return `Stopped upgrade to ${upgrade.image}`;
     },
   } satisfies Backend;
+}
+
+function watched(call: WriteCall, upgrade: Upgrade): WriteCall {
+  return {
+    ...call,
+    persisted: (result, effective) =>
+      call.persisted(result, async (operation) => {
+        upgrade.underWay = true;
+        try {
+          await effective(operation);
+        } finally {
+          upgrade.underWay = false;
+        }
+      }),
+  };
 }
 
 function current(cluster: Cluster): Upgrade {
@@ -202,6 +228,7 @@ function newUpgrade(cluster: Cluster, target: Target, scope: Scope, limit: numbe
     total: Math.min(candidates.length, limit ?? Infinity),
     done: 0,
     gate: new Gate(),
+    underWay: false,
   };
 }
 

@@ -1,5 +1,6 @@
 /** Which devices of a host a drive group would make OSDs of. Reads only. */
-import { type Device, type DeviceSelection, type DriveGroupSpec, ValidationError } from "../../index.ts";
+import { ValidationError } from "./errors.ts";
+import type { Device, DeviceSelection, DriveGroupSpec } from "./generated/types.ts";
 
 /** One OSD and the devices it would be made of. */
 export interface OsdLayout {
@@ -11,18 +12,21 @@ export interface OsdLayout {
 const BYTES: Record<string, number> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
 /** The OSDs that a drive group still lacks on a host. `isOwn` tells which OSDs belong to it already. */
-export function layouts(
+export function osdLayouts(
   spec: DriveGroupSpec,
   devices: readonly Device[],
   isOwn: (osdId: number) => boolean,
 ): OsdLayout[] {
   const { data_devices: data, db_devices: db, wal_devices: wal, filter_logic: logic = "AND" } = spec.spec ?? {};
   if (data === undefined) return [];
-  const walDevices = wal === undefined ? [] : select(wal, logic, devices, isOwn);
-  const dbDevices = db === undefined ? [] : select(db, logic, without(devices, walDevices), isOwn);
-  const dataDevices = select(data, logic, without(devices, [...walDevices, ...dbDevices]), isOwn);
-  const dbs = slots(dbDevices, spec.spec?.db_slots);
-  const wals = slots(walDevices, spec.spec?.wal_slots);
+  // As Ceph: data devices are chosen first, then logs, then databases, and no device twice; but one that is named stays for its use.
+  const named = [...pathsOf(db), ...pathsOf(wal)];
+  const open = devices.filter(({ path }) => !named.includes(path) || pathsOf(data).includes(path));
+  const dataDevices = select(data, logic, open, isOwn);
+  const walDevices = wal === undefined ? [] : select(wal, logic, without(devices, dataDevices), isOwn);
+  const dbDevices = db === undefined ? [] : select(db, logic, without(devices, [...dataDevices, ...walDevices]), isOwn);
+  const dbs = slots(dbDevices, spec.spec?.db_slots, spec.spec?.block_db_size);
+  const wals = slots(walDevices, spec.spec?.wal_slots, spec.spec?.block_wal_size);
   return dataDevices.flatMap(({ path }) =>
     Array.from({ length: spec.spec?.osds_per_device ?? 1 }, () => {
       const dbDevice = dbs.next();
@@ -36,15 +40,33 @@ export function layouts(
   );
 }
 
-/** Hands devices out in turn, each at most `limit` times. */
-function slots(devices: readonly Device[], limit = Infinity): { next(): string | undefined } {
-  let given = 0;
+/** Hands devices out in turn, each as often as it has places: `limit` says how many, or the size of one. */
+function slots(
+  devices: readonly Device[],
+  limit: number | undefined,
+  size: number | string | undefined,
+): { next(): string | undefined } {
+  const open = devices.map(({ path, sys_api: api }) => ({
+    path,
+    given: 0,
+    places: limit ?? (size === undefined ? Infinity : Math.floor(Number(api?.["size"] ?? 0) / volumeSize(size))),
+  }));
   return {
     next() {
-      const turn = given++;
-      return devices.length === 0 || turn >= devices.length * limit ? undefined : devices[turn % devices.length]?.path;
+      const [first] = open.filter(({ given, places }) => given < places).sort((one, other) => one.given - other.given);
+      if (first === undefined) return undefined;
+      first.given += 1;
+      return first.path;
     },
   };
+}
+
+/** Bytes of a volume; ceph-volume reads the units of its sizes as powers of 1024. */
+function volumeSize(size: number | string): number {
+  const [, value, unit = ""] = /^(\d+(?:\.\d+)?) ?([KMGT]?)(?:i?B)?$/i.exec(String(size)) ?? [];
+  if (value === undefined)
+    throw new ValidationError(`size ${JSON.stringify(size)} is not a number of bytes, or one with K, M, G or T`);
+  return Number(value) * 1024 ** " KMGT".indexOf(unit === "" ? " " : unit.toUpperCase());
 }
 
 /** The free devices that a selection takes; those that it took before count for its limit. */
@@ -73,6 +95,13 @@ export function osdsOn(device: Device): number[] {
   return [...new Set(ids.filter((id) => Number.isInteger(id)))];
 }
 
+/** The CRUSH device class that a drive group gives the OSDs on a data device; undefined where Ceph finds it out. */
+export function deviceClassOf({ spec }: DriveGroupSpec, path: string): string | undefined {
+  const entries = spec?.data_devices?.paths?.filter((entry) => typeof entry !== "string") ?? [];
+  return entries.find((entry) => entry.path === path)?.crush_device_class ?? spec?.crush_device_class;
+}
+
+/** The paths that a selection names. */
 export function pathsOf(selection: DeviceSelection | undefined): string[] {
   return (selection?.paths ?? []).map((path) => (typeof path === "string" ? path : path.path));
 }
@@ -86,11 +115,17 @@ function matches(selection: DeviceSelection, logic: "AND" | "OR", device: Device
   const tests = [
     ...(model === undefined ? [] : [text(api["model"]).includes(model)]),
     ...(vendor === undefined ? [] : [text(api["vendor"]).includes(vendor)]),
-    ...(size === undefined ? [] : [sizeMatches(size, Number(api["size"] ?? 0))]),
-    ...(rotational === undefined ? [] : [["1", "true"].includes(text(api["rotational"])) === rotational]),
+    ...(size === undefined ? [] : [sizeMatches(size, sizeOf(api))]),
+    ...(rotational === undefined ? [] : [["1", "true"].includes(text(api["rotational"])) === Boolean(rotational)]),
     ...(actuators === undefined ? [] : [Number(api["actuators"] ?? 1) === actuators]),
   ];
   return logic === "OR" ? tests.some(Boolean) : tests.length > 0 && tests.every(Boolean);
+}
+
+/** As Ceph takes it: from ceph-volume's text, where `3.64 TB` are powers of 1024 and the spec's 3.64T is meant; else in bytes. */
+function sizeOf(api: { readonly [field: string]: unknown }): number {
+  const [, value, unit = ""] = /^(\d+(?:\.\d+)?) ?([KMGT])B$/.exec(text(api["human_readable_size"])) ?? [];
+  return value === undefined ? Number(api["size"] ?? 0) : Number(value) * (BYTES[unit] ?? 1);
 }
 
 function text(value: unknown): string {
@@ -128,7 +163,7 @@ export function checkDriveGroup(spec: DriveGroupSpec): void {
   const name = spec.service_id === undefined ? "osd" : `osd.${spec.service_id}`;
   const { data_devices, db_devices, wal_devices, journal_devices, data_directories, objectstore } = spec.spec ?? {};
   if (data_directories !== undefined && data_directories.length > 0) {
-    throw new ValidationError(`${name}: data_directories are not supported by the memory backend; use data_devices`);
+    throw new ValidationError(`${name}: data_directories are not supported; use data_devices`);
   }
   if (data_devices === undefined) throw new ValidationError(`${name}: data_devices are missing`);
   if (objectstore === "filestore")
@@ -136,6 +171,7 @@ export function checkDriveGroup(spec: DriveGroupSpec): void {
   for (const [field, selection] of Object.entries({ data_devices, db_devices, wal_devices, journal_devices })) {
     if (selection !== undefined) checkSelection(`${name}: ${field}`, selection, field === "data_devices");
   }
+  for (const size of [spec.spec?.block_db_size, spec.spec?.block_wal_size]) if (size !== undefined) volumeSize(size);
 }
 
 function checkSelection(where: string, selection: DeviceSelection, mayTakeAll: boolean): void {

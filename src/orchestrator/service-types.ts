@@ -1,5 +1,5 @@
 /** What each service type means for scheduling: its daemons, where they go by default, their names and ports. */
-import type { DaemonDescription, PlacementSpec } from "../../index.ts";
+import type { DaemonDescription, PlacementSpec } from "./generated/types.ts";
 
 /** The part of any service spec that scheduling looks at, whatever its class. */
 export interface AnySpec {

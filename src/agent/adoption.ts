@@ -1,0 +1,68 @@
+/** What has to be known of a daemon that runs, so that it can be started again as it was. */
+import { ValidationError } from "../index.ts";
+import { askAdminSocket } from "./admin-socket.ts";
+import type { ForeignDaemon } from "./foreign.ts";
+import { typeAndId } from "./launch-plan.ts";
+import type { ManifestEntry } from "./manifest.ts";
+import { environmentOf, otherRootOf, ownerOf, unitOf } from "./process-table.ts";
+import { adminSocketsOf } from "./sockets.ts";
+
+/** What programs of Ceph's heed; the rest is of whoever started it. */
+const KEPT = /^(?:PATH|HOME|LANG|LC_\w+|TZ|LD_LIBRARY_PATH|PYTHONPATH|CEPH_\w+|TCMALLOC_\w+|MALLOC_\w+|NSS_\w+)$/;
+
+const WITHIN_MS = 2000;
+
+/** Its removal deletes it: so nothing that could be more than one daemon's. */
+const DATA_FOLDER = /^(?:\/[^/.][^/]*){3,}$/;
+
+/** Its entry in the manifest, less the service. */
+export async function adoptable({ name, identity, argv }: ForeignDaemon): Promise<Omit<ManifestEntry, "service">> {
+  const { pid } = identity;
+  const owner = ownerOf(pid);
+  if (owner === undefined || process.getuid?.() !== 0)
+    throw new ValidationError(`${name} (pid ${pid}) cannot be adopted: the agent has to run as root for that`);
+  const environment = Object.entries(environmentOf(pid)).filter(([key]) => KEPT.test(key));
+  const now = new Date().toISOString();
+  return {
+    labels: {},
+    ports: [],
+    address: null,
+    desired: "running",
+    created: now,
+    deployed: now,
+    adopted: {
+      argv: inForeground(argv),
+      environment: Object.fromEntries(environment),
+      ...owner,
+      data: await dataFolderOf(name, pid),
+      root: otherRootOf(pid),
+    },
+    removing: null,
+  };
+}
+
+/** Told where a unit of the packages runs it: at the next boot there would be two of it. */
+export function unitNote(pid: number): string {
+  const unit = unitOf(pid);
+  return unit === undefined ? "" : ` from ${unit}, which has to be disabled (systemctl disable ${unit})`;
+}
+
+function inForeground(argv: readonly string[]): string[] {
+  const foreground = argv.some((word) => ["-f", "--foreground", "-d"].includes(word));
+  return foreground ? [...argv] : [...argv, "-f"];
+}
+
+/** As it tells itself; null when it has none or does not tell. */
+async function dataFolderOf(name: ForeignDaemon["name"], pid: number): Promise<string | null> {
+  const option = `${typeAndId(name).type}_data`;
+  for (const path of adminSocketsOf(pid)) {
+    try {
+      const answer = await askAdminSocket(`/proc/${pid}/root${path}`, "config get", WITHIN_MS, { var: option });
+      const value: unknown = (JSON.parse(answer) as Record<string, unknown>)[option];
+      if (typeof value === "string" && DATA_FOLDER.test(value)) return value;
+    } catch {
+      continue; // a socket of a library within it
+    }
+  }
+  return null;
+}

@@ -1,0 +1,153 @@
+/** `osd/prepare`: an OSD on a device, made once however often it is asked for and wherever it was interrupted. */
+import { realpath, stat } from "node:fs/promises";
+
+import { NotFoundError, NotSupportedError, ValidationError } from "../../index.ts";
+import { fsidIn } from "../ceph-conf.ts";
+import type { CheckedParams, HostOsd } from "../protocol.ts";
+import type { AgentSettings } from "../settings.ts";
+import { abilities, cephVolumeProblem } from "./abilities.ts";
+import { blockDevices, devicesInUse, useOf } from "./block-devices.ts";
+import { makeByCephVolume, rollbackDanger } from "./ceph-volume.ts";
+import { deviceAt } from "./device-shape.ts";
+import { eraseDevice, signatures } from "./erase.ts";
+import { isFileDevice } from "./file-devices.ts";
+import { readLabel } from "./labels.ts";
+import { forget, isLeftover, settleAttempt } from "./leftovers.ts";
+import { activate, osdFolder, removeUnfinished } from "./osd-folder.ts";
+import { devicesOf, osdsOnHost } from "./osds.ts";
+import { makeStore } from "./own-store.ts";
+
+type Wish = CheckedParams<"osd/prepare">;
+
+/** The devices of a wish by their real paths. */
+type Devices = HostOsd["devices"];
+
+/** Makes the OSD, or gives the one that is on the device already. To be run when nothing else works on devices. */
+export async function prepareOsd(settings: AgentSettings, wish: Wish): Promise<HostOsd> {
+  await settleAttempt(settings);
+  checkCluster(settings, wish);
+  const devices = await realDevices(settings, wish);
+  const present = await presentOsd(settings, wish, devices.block);
+  if (present !== undefined) {
+    await activate(settings, present);
+    await forget(settings, [present.osd_uuid]);
+    return present;
+  }
+  await checkAbility(settings, wish);
+  for (const { path } of devicesOf({ devices })) await makeEmpty(settings, wish, path);
+  return ownIdentity(wish) === undefined ? makeByCephVolume(settings, wish, devices) : makeOwn(settings, wish, devices);
+}
+
+function checkCluster(settings: AgentSettings, { fsid }: Wish): void {
+  const own = fsidIn(settings.conf);
+  if (own === null)
+    throw new ValidationError(
+      `an OSD needs ${settings.conf}, and there is none or it has no fsid: put the cluster's there`,
+    );
+  if (own !== fsid.toLowerCase())
+    throw new ValidationError(`the OSD is of the cluster ${fsid}, and ${settings.conf} is of ${own}`);
+}
+
+async function realDevices(settings: AgentSettings, wish: Wish): Promise<Devices> {
+  const [block, db, wal] = await Promise.all(
+    [wish.block, wish.db, wish.wal].map(async (path) => (path === null ? undefined : realDevice(settings, wish, path))),
+  );
+  const used = [block, db, wal].filter((path) => path !== undefined);
+  if (block === undefined || new Set(used).size < used.length)
+    throw new ValidationError(`an OSD's data, db and wal are to be on different devices, got ${used.join(", ")}`);
+  return { block, ...(db === undefined ? {} : { db }), ...(wal === undefined ? {} : { wal }) };
+}
+
+async function realDevice(settings: AgentSettings, { method }: Wish, path: string): Promise<string> {
+  const real = await realpath(path).catch(() => undefined);
+  if (real === undefined) throw new NotFoundError(`${path} is not on this host`);
+  if (method === "file") {
+    if (!isFileDevice(settings.stateDir, path) || real !== path || !(await stat(path)).isFile())
+      throw new ValidationError(`${path} is not one of the agent's file devices (host/devices lists them)`);
+    return path;
+  }
+  if (!(await stat(real)).isBlockDevice()) throw new ValidationError(`${path} is not a block device`);
+  return real;
+}
+
+/** The finished OSD of this cluster on the device. Throws when it is not the one that was asked for, or of another cluster. */
+async function presentOsd(settings: AgentSettings, wish: Wish, block: string): Promise<HostOsd | undefined> {
+  const found = (await osdsOnHost(settings)).find(({ devices }) => devices.block === block);
+  if (found === undefined) return undefined;
+  const { osd_id: id, osd_uuid: uuid } = found;
+  const asked = (wish.osd_uuid === null || wish.osd_uuid === uuid) && (wish.osd_id === null || wish.osd_id === id);
+  if (!asked)
+    throw new ValidationError(
+      `${wish.block} holds osd.${id} (${uuid}) already: zap it first if that OSD is not needed`,
+    );
+  return found;
+}
+
+async function checkAbility(settings: AgentSettings, wish: Wish): Promise<void> {
+  if (wish.method === "file" && (wish.encrypted || wish.db !== null || wish.wal !== null))
+    throw new NotSupportedError("an OSD on a file is neither encrypted nor has db and wal of its own");
+  if (wish.method === "file" && ownIdentity(wish) === undefined)
+    throw new ValidationError("an OSD on a file needs osd_id, osd_uuid and keyring");
+  const { lvm, raw, encryption } = await abilities(settings);
+  if (wish.encrypted && encryption !== null)
+    throw new NotSupportedError(`${wish.block} cannot be encrypted on this host: ${encryption}`);
+  if (wish.encrypted && wish.method === "raw")
+    throw new NotSupportedError(`${wish.block} cannot be encrypted by the method raw; use lvm`);
+  if (wish.method === "lvm" && lvm !== null)
+    throw new NotSupportedError(`no OSD can be made by lvm on this host: ${lvm}`);
+  const byCephVolume = ownIdentity(wish) === undefined;
+  const problem = raw ?? (byCephVolume ? (cephVolumeProblem(settings) ?? (await rollbackDanger(settings))) : null);
+  if (wish.method === "raw" && problem !== null)
+    throw new NotSupportedError(
+      `no OSD can be made by raw on this host: ${problem}${byCephVolume ? "; give osd_id, osd_uuid and keyring" : ""}`,
+    );
+}
+
+/** Number, uuid and key of a new OSD, where the caller knows them; an OSD by lvm gets them from ceph-volume. */
+function ownIdentity({
+  method,
+  osd_id,
+  osd_uuid,
+  keyring,
+}: Wish): { osd_id: number; osd_uuid: string; keyring: string } | undefined {
+  if (method === "lvm" || osd_id === null || osd_uuid === null || keyring === null) return undefined;
+  return { osd_id, osd_uuid, keyring };
+}
+
+/** Leaves nothing of an attempt of ours that was interrupted; refuses what is anybody else's. */
+async function makeEmpty(settings: AgentSettings, wish: Wish, path: string): Promise<void> {
+  if (wish.method !== "file") await checkFree(path);
+  const label = await readLabel(path);
+  if (label === undefined) {
+    const found = wish.method === "file" ? [] : await signatures(path);
+    if (found.length > 0) throw new ValidationError(`${path} is not empty (${found.join(", ")}): zap it first`);
+    return;
+  }
+  const { osdUuid, osdId, clusterFsid, complete, use } = label;
+  if (complete && clusterFsid !== wish.fsid)
+    throw new ValidationError(`${path} holds osd.${osdId} of another cluster (${clusterFsid}): zap it first`);
+  if (!complete && (osdUuid === wish.osd_uuid || (await isLeftover(settings, osdUuid))))
+    return eraseDevice(settings, path);
+  const what = use === "block" ? "an OSD" : `the ${use} of an OSD`;
+  throw new ValidationError(`${path} holds ${what} (${osdUuid}) that this agent did not begin: zap it first`);
+}
+
+async function checkFree(path: string): Promise<void> {
+  const device = deviceAt(path, await blockDevices());
+  const use = useOf(device, await devicesInUse());
+  if (use !== undefined) throw new ValidationError(`${path} is in use: ${use}`);
+  if (device.ro) throw new ValidationError(`${path} is read-only`);
+  const [child] = device.children ?? [];
+  if (child !== undefined) throw new ValidationError(`${path} is in use: ${child.path} (${child.type}) is on it`);
+}
+
+async function makeOwn(settings: AgentSettings, wish: Wish, devices: Devices): Promise<HostOsd> {
+  const identity = ownIdentity(wish);
+  if (identity === undefined) throw new ValidationError("osd_id, osd_uuid and keyring are to be given together");
+  try {
+    return await makeStore(settings, { ...identity, fsid: wish.fsid, method: wish.method, devices });
+  } catch (error) {
+    await removeUnfinished(osdFolder(settings, identity.osd_id));
+    throw error;
+  }
+}

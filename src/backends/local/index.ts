@@ -1,0 +1,76 @@
+/** Runs real Ceph daemons of the distribution's packages on one host, through the host agent. */
+import { AgentClient } from "../../agent/client.ts";
+import { type Availability, type Backend, defineBackend, UnavailableError } from "../../index.ts";
+import { control, isPaused } from "./control.ts";
+import { hostReads, hostWrites } from "./hosts/methods.ts";
+import { inventoryReads } from "./inventory.ts";
+import { lightWrites } from "./lights.ts";
+import { Maintenance } from "./maintenance.ts";
+import { localOptions } from "./options.ts";
+import { osdReads, osdWrites } from "./osds/methods.ts";
+import { OsdPart } from "./osds/part.ts";
+import { daemonWrites } from "./services/actions.ts";
+import { FailedDaemons } from "./services/failed-daemons.ts";
+import { serviceReads } from "./services/reads.ts";
+import { Services } from "./services/services.ts";
+import { serviceWrites } from "./services/writes.ts";
+import { Site } from "./site.ts";
+import { upgradeReads, upgradeWrites, whyUpgradeHinders } from "./upgrade/methods.ts";
+import { Upgrade } from "./upgrade/upgrade.ts";
+
+export default defineBackend({
+  name: "local",
+  options: localOptions,
+  permissions: { network: true },
+
+  create(context): Backend {
+    const agent = new AgentClient(context.options.agent_socket, (message) => context.log.warn(message));
+    const site = new Site(context, agent);
+    const osds = new OsdPart(site);
+    const services = new Services(site);
+    const failed = new FailedDaemons(site);
+    const upgrade = new Upgrade(site);
+    const changed = (): void => {
+      for (const each of [...rounds, maintenance.rounds]) each.kick();
+    };
+    const maintenance = new Maintenance(site, { changed, upgrade: () => whyUpgradeHinders(site) });
+    const rounds = [osds.making, osds.removing, services.rounds, upgrade.rounds];
+    // Not paused by `ceph orch pause`: what watches, and what the operator asks for by a command of its own.
+    const always = [failed.rounds, maintenance.rounds];
+    for (const each of [...rounds, ...always]) each.start();
+    return {
+      available: () => availability(site),
+      ...hostReads(site),
+      ...hostWrites(site, osds.drain, changed),
+      ...maintenance.writes(),
+      ...lightWrites(site),
+      ...upgradeReads(site, upgrade),
+      ...upgradeWrites(site, upgrade),
+      ...inventoryReads(site),
+      ...osdReads(osds),
+      ...osdWrites(osds),
+      ...serviceReads(site, osds),
+      ...serviceWrites(site, services, osds),
+      ...daemonWrites(site, services),
+      ...control(site, rounds, () => void availability(site).then(context.setAvailable)),
+      async close() {
+        await Promise.all([...rounds, ...always].map((each) => each.close()));
+        agent.close();
+      },
+    };
+  },
+});
+
+async function availability(site: Site): Promise<Availability> {
+  try {
+    const { hostname, fsid, version } = await site.describe();
+    if (fsid !== null && fsid !== site.ceph.fsid) {
+      const reason = `the agent of ${hostname} serves the cluster ${fsid}, not this one (${site.ceph.fsid}): see 'fsid' in its ceph.conf`;
+      return { ok: false, reason };
+    }
+    return { ok: true, details: { host: hostname, agent: version, paused: await isPaused(site) } };
+  } catch (error) {
+    if (error instanceof UnavailableError) return { ok: false, reason: error.message };
+    throw error;
+  }
+}

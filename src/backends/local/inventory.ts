@@ -1,0 +1,15 @@
+/** The inventory: the host's devices, with the OSDs that use them. */
+import type { Backend } from "../../index.ts";
+import { readHost } from "./hosts/record.ts";
+import { readHostState } from "./osds/host-state.ts";
+import type { Site } from "./site.ts";
+
+export function inventoryReads(site: Site) {
+  return {
+    async getInventory({ refresh }) {
+      const [{ host, devices }, { addr, labels }] = await Promise.all([readHostState(site, refresh), readHost(site)]);
+      const name = host.hostname;
+      return [{ name, addr: addr ?? name, labels, devices: devices.map(({ device }) => device) }];
+    },
+  } satisfies Backend;
+}

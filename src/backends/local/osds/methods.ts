@@ -1,0 +1,283 @@
+/** The methods for OSDs and their devices: making, replacing and removing OSDs, erasing and replacing devices. */
+import {
+  type Backend,
+  checkPlacement,
+  type DriveGroupSpec,
+  NotFoundError,
+  OrchestratorError,
+  serviceName,
+  ValidationError,
+  type WriteCall,
+} from "../../../index.ts";
+import { readHost, takesDaemons } from "../hosts/record.ts";
+import type { Site } from "../site.ts";
+import { destroyedHere } from "./ceph-osds.ts";
+import { digestOf, osdsAt, REPLACING, readHostState, replacing } from "./host-state.ts";
+import { checkPaths, knownDevice, wishesOf } from "./layout.ts";
+import { MAKING, making } from "./making-record.ts";
+import { type OsdPart, patiently } from "./part.ts";
+import { moveToService } from "./service-of-osd.ts";
+
+export function osdReads(part: OsdPart) {
+  return {
+    removeOsdsStatus: () => part.queue.status(),
+    async previewOsdspecs({ osdspec_name: name, osdspecs }) {
+      const specs =
+        osdspecs ?? (await part.specs()).filter(({ service_id: id }) => name === null || ["osd", id].includes(name));
+      const rows = specs.map(async (spec) => ({ service_name: serviceName(spec), data: await part.preview(spec) }));
+      return JSON.stringify(await Promise.all(rows));
+    },
+  } satisfies Backend;
+}
+
+export function osdWrites(part: OsdPart) {
+  const { site, queue } = part;
+  return {
+    async createOsds({ drive_group: spec, skip_validation: skip }, call) {
+      await checkHost(site, spec);
+      return create(part, call, spec, skip);
+    },
+    async replaceOsds({ drive_group: spec }, call) {
+      await checkHost(site, spec);
+      const open = await destroyClaimed(part, spec);
+      if (open.length === 0) return create(part, call, spec, false);
+      return call.persisted(
+        `Scheduled to destroy osds: ${open.join(", ")}, and to make new ones with their ids`,
+        async (operation) => {
+          await part.removing.until(
+            operation,
+            patiently(() => queue.progress(open)),
+          );
+          const ids = await make(part, spec, operation.signal);
+          await part.untilUp(ids, operation);
+        },
+      );
+    },
+    async removeOsds(params, call) {
+      const { osd_ids: texts, replace, force, zap, no_destroy } = params;
+      // After a restart, those that are gone are done.
+      const ids = await queue.idsOf(call.resumed ? await stillThere(part, texts) : texts);
+      await markReplaced(part, ids, params);
+      // Stopped since it was answered, a removal is not begun again.
+      if (!call.resumed) for (const id of ids) await queue.add(id, { replace, force, zap, no_destroy });
+      return call.persisted("Scheduled OSD(s) for removal.", (operation) =>
+        part.removing.until(
+          operation,
+          patiently(() => queue.progress(ids)),
+        ),
+      );
+    },
+    async stopRemoveOsds({ osd_ids: texts }, call) {
+      const queued = new Set((await queue.list()).map(({ osd_id: id }) => String(id)));
+      const missing = texts.filter((text) => !queued.has(text));
+      if (missing.length > 0 && !call.resumed)
+        throw new NotFoundError(
+          `OSD ${missing.join(", ")} is not being removed; 'ceph orch osd rm status' lists the removals`,
+        );
+      const ids = texts.filter((text) => queued.has(text)).map(Number);
+      for (const id of ids) await queue.stop(id);
+      return call.persisted("Stopped OSD(s) removal", (operation) =>
+        part.removing.until(
+          operation,
+          patiently(async () => {
+            const left = await Promise.all(texts.map((text) => queue.restoring(Number(text))));
+            return left.includes(true) ? [0, "putting the weights back"] : null;
+          }),
+        ),
+      );
+    },
+    async setOsdSpec({ service_name: name, osd_ids: texts }) {
+      const ids = await queue.idsOf(texts);
+      const spec = (await part.specs()).find((one) => serviceName(one) === name);
+      if (spec === undefined)
+        throw new NotFoundError(`service ${name} is no OSD service; 'ceph orch ls osd' lists those there are`);
+      for (const id of ids) await moveToService(site, id, spec);
+      return `Updated service for osd ${ids.join(",")}`;
+    },
+    async zapDevice({ host: hostname, path }) {
+      await site.checkHost(hostname);
+      await checkUnused(part, path);
+      await site.agent.request("osd/zap", { path });
+      part.making.kick();
+      return `zap successful for ${path} on ${hostname}`;
+    },
+    async replaceDevice({ hostname, device: given, clear, yes_i_really_mean_it: really }, call) {
+      await site.checkHost(hostname);
+      const state = await readHostState(site);
+      const { path } = knownDevice(state, given.startsWith("/") ? given : `/dev/${given}`);
+      const key = `${REPLACING}${digestOf(path)}`;
+      if (clear) {
+        await site.records.delete(key, replacing);
+        part.making.kick();
+        return `Device ${path} on host ${hostname} is no longer marked as being replaced`;
+      }
+      if (!really)
+        throw new ValidationError(
+          `replacing ${path} on host ${hostname} destroys its OSDs; --yes-i-really-mean-it does it`,
+        );
+      const ids = osdsAt(state.osds, path)
+        .map(({ osd_id: id }) => id)
+        .filter((id) => state.daemons.has(`osd.${id}`));
+      await site.records.put(key, replacing, { path });
+      for (const id of ids) await queue.add(id, { replace: true, zap: true, force: false, no_destroy: false });
+      return call.persisted(
+        `Scheduled to destroy osds: ${ids.join(", ")} and mark ${path} as being replaced.`,
+        (operation) =>
+          part.removing.until(
+            operation,
+            patiently(() => queue.progress(ids)),
+          ),
+      );
+    },
+  } satisfies Backend;
+}
+
+/** A host that is asked for has to be this one, and to take OSDs. */
+async function checkHost(site: Site, spec: DriveGroupSpec): Promise<void> {
+  const { host_pattern: pattern } = spec.placement ?? {};
+  // `ceph orch daemon add osd HOST:DEVICE` passes its host on as a pattern.
+  if (typeof pattern === "string" && /^[A-Za-z0-9.-]+$/.test(pattern)) await site.checkHost(pattern);
+  const record = await readHost(site);
+  const hostname = await site.hostname();
+  checkPlacement(spec, [{ hostname, labels: record.labels }]);
+  if (!takesDaemons(record))
+    throw new ValidationError(
+      `host ${hostname} is being drained, so it takes no OSDs; 'ceph orch host label rm ${hostname} _no_schedule' ends that`,
+    );
+}
+
+async function create(part: OsdPart, call: WriteCall, spec: DriveGroupSpec, skip: boolean) {
+  if (spec.spec?.preview_only === true) return "";
+  const hostname = await part.site.hostname();
+  if (call.resumed) {
+    // It was answered when its OSDs were deployed: all that is left is to wait for them.
+    const ids = await idsOn(part, spec);
+    return call.persisted(made(ids, hostname), (operation) => part.untilUp(ids, operation));
+  }
+  const ids = await make(part, spec, call.signal, skip);
+  if (ids.length === 0) return `Created no osd(s) on host ${hostname}; already created?`;
+  return call.persisted(made(ids, hostname), (operation) => part.untilUp(ids, operation));
+}
+
+function made(ids: readonly number[], hostname: string): string {
+  return `Created osd(s) ${ids.join(",")} on host '${hostname}'`;
+}
+
+/** Makes what the drive group lacks here; gives the ids. All is checked before anything is changed. */
+async function make(part: OsdPart, spec: DriveGroupSpec, signal: AbortSignal, skip = false): Promise<number[]> {
+  const { site, maker } = part;
+  const state = await readHostState(site, true);
+  if (!skip) checkPaths(spec, state);
+  const { wishes, notes, made: present } = wishesOf(spec, state, site.options);
+  const coming = [...state.making].filter(([, { service, once }]) => once && service === serviceName(spec));
+  if (notes.length > 0) throw new ValidationError(`${serviceName(spec)}: ${notes.join("; ")}`);
+  if (wishes.length === 0 && coming.length === 0 && !present && !skip)
+    throw new ValidationError(
+      `${serviceName(spec)} matches no free device of host ${state.host.hostname}; 'ceph orch device ls ${state.host.hostname}' says why each is not available`,
+    );
+  const keys = [...coming.map(([key]) => `${MAKING}${key}`), ...(await maker.begin(spec, wishes, true))];
+  const ids: number[] = [];
+  for (const [index, key] of keys.entries()) {
+    // What is written down goes on in the background; asked again, the caller hears of it.
+    signal.throwIfAborted();
+    try {
+      ids.push(await makeOne(part, key));
+    } catch (error) {
+      await maker.cancel(keys.slice(index + 1));
+      throw ids.length === 0 ? error : withMade(error, ids);
+    }
+  }
+  return ids.sort((one, other) => one - other);
+}
+
+async function makeOne({ site, maker }: OsdPart, key: string): Promise<number> {
+  const record = await site.records.get(key, making);
+  const id = await maker.make(key);
+  if (id !== undefined) return id;
+  const present = record === undefined ? undefined : osdsAt(await site.agent.request("osd/list", {}), record.data)[0];
+  if (present !== undefined) return present.osd_id;
+  throw maker.failures.get(key) ?? new OrchestratorError("the OSD was given up; the manager's log says why");
+}
+
+function withMade(error: unknown, ids: readonly number[]): unknown {
+  const told = error instanceof Error ? error.message : String(error);
+  return new OrchestratorError(`${told} (osd.${ids.join(", osd.")} before it were made)`, { cause: error });
+}
+
+/** The OSDs of a drive group's service, or on the devices that it names. */
+async function idsOn(part: OsdPart, spec: DriveGroupSpec): Promise<number[]> {
+  const state = await readHostState(part.site);
+  const paths = (spec.spec?.data_devices?.paths ?? []).map((path) => (typeof path === "string" ? path : path.path));
+  const service = serviceName(spec);
+  return state.osds
+    .filter(({ osd_id: id, devices }) =>
+      paths.length > 0 ? paths.includes(devices.block) : state.daemons.get(`osd.${id}`)?.service === service,
+    )
+    .map(({ osd_id: id }) => id);
+}
+
+/** Queues the OSDs that are claimed and not destroyed yet; gives their ids. At least one has to wait for its replacement. */
+async function destroyClaimed(part: OsdPart, spec: DriveGroupSpec): Promise<number[]> {
+  const { site, queue } = part;
+  const hostname = await site.hostname();
+  const claims = new Map(Object.entries(spec.spec?.osd_id_claims ?? {})).get(hostname)?.map(String) ?? [];
+  const destroyed = await destroyedHere(site);
+  const living = claims.filter((id) => !destroyed.includes(Number(id)));
+  const daemons = await site.agent.request("daemon/list", {});
+  for (const id of living) {
+    if (!daemons.some(({ name }) => name === `osd.${id}`))
+      throw new NotFoundError(`host ${hostname} has no OSD ${id} to replace`);
+  }
+  if (destroyed.length === 0 && living.length === 0)
+    throw new ValidationError(
+      `no OSD on ${hostname} waits to be replaced; name some in osd_id_claims, or remove them with --replace first`,
+    );
+  const ids = living.map(Number);
+  for (const id of ids) await queue.add(id, { replace: true, zap: true, force: false, no_destroy: false });
+  return ids;
+}
+
+async function stillThere({ site }: OsdPart, texts: readonly string[]): Promise<string[]> {
+  const daemons = await site.agent.request("daemon/list", {});
+  return texts.filter((text) => daemons.some(({ name }) => name === `osd.${text}`));
+}
+
+/** The flags of Tentacle that mark the devices of OSDs which go as being replaced. */
+async function markReplaced(
+  { site }: OsdPart,
+  ids: readonly number[],
+  flags: { replace_block: boolean; replace_db: boolean; replace_wal: boolean },
+): Promise<void> {
+  const uses = { block: flags.replace_block, db: flags.replace_db, wal: flags.replace_wal };
+  if (!Object.values(uses).includes(true)) return;
+  const osds = (await site.agent.request("osd/list", {})).filter(({ osd_id: id }) => ids.includes(id));
+  for (const { devices } of osds) {
+    for (const [use, path] of Object.entries(devices)) {
+      if (path !== undefined && uses[use as keyof typeof uses])
+        await site.records.put(`${REPLACING}${digestOf(path)}`, replacing, { path });
+    }
+  }
+}
+
+/** Erasing a device must not cost data: no OSD of this cluster that still exists may be on it. */
+async function checkUnused(part: OsdPart, path: string): Promise<void> {
+  const state = await readHostState(part.site, true);
+  knownDevice(state, path);
+  const { hostname } = state.host;
+  const users = osdsAt(state.osds, path).filter(({ osd_id: id }) => state.daemons.has(`osd.${id}`));
+  if (users.length > 0) {
+    const names = users.map(({ osd_id: id }) => `osd.${id}`).join(", ");
+    throw new ValidationError(
+      `device ${path} on host ${hostname} is in use by ${names}; remove that with 'ceph orch osd rm' first`,
+    );
+  }
+  const coming = [...state.making.values()].some(({ data, block_db: db, block_wal: wal }) =>
+    [data, db, wal].includes(path),
+  );
+  if (coming) throw new ValidationError(`device ${path} on host ${hostname} is in use: an OSD is being made on it`);
+  const living = await part.livingOn(path, state);
+  if (living.length > 0)
+    throw new ValidationError(
+      `device ${path} on host ${hostname} holds osd.${living.join(", osd.")}, which this agent does not run but the cluster still knows; purge or destroy it first`,
+    );
+}

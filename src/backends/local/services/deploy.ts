@@ -1,0 +1,92 @@
+/** Makes one daemon of a service: its settings and its key at the monitors, then the daemon itself by the agent. */
+import type { Daemon, DaemonDefinition, DaemonType } from "../../../agent/client.ts";
+import { type CephExporterSpec, OrchestratorError, type ServiceSpec, serviceName } from "../../../index.ts";
+import type { Site } from "../site.ts";
+import { type Account, accountOf, entityOf } from "./caps.ts";
+import { monPlace } from "./mon.ts";
+import { dropSection, setOptions } from "./mon-config.ts";
+import { digest } from "./names.ts";
+import { addressIn } from "./networks.ts";
+import { ganeshaConf, joinGrace, leaveGrace } from "./nfs.ts";
+import { rgwSettings } from "./rgw.ts";
+import type { Planned } from "./wanted.ts";
+
+const EINVAL = 22;
+
+/** What sets one daemon of a service apart from another, or from itself before its spec changed. */
+interface Parts {
+  /** Options in its own section of the monitors' configuration. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+function partsOf(spec: ServiceSpec, planned: Planned, address: string | undefined): Parts {
+  if (spec.service_type === "rgw") return { settings: rgwSettings(spec, planned, address), files: {} };
+  if (spec.service_type === "nfs")
+    return { settings: {}, files: { "ganesha.conf": ganeshaConf(spec, planned, address) } };
+  if (spec.service_type === "ceph-exporter") return { settings: exporterSettings(spec.spec ?? {}), files: {} };
+  return { settings: {}, files: {} };
+}
+
+function exporterSettings(fields: NonNullable<CephExporterSpec["spec"]>): Record<string, string> {
+  const options = {
+    exporter_addr: fields.addrs,
+    exporter_http_port: fields.port,
+    exporter_prio_limit: fields.prio_limit,
+    exporter_stats_period: fields.stats_period,
+  };
+  return Object.fromEntries(
+    Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
+  );
+}
+
+/** Equal as long as a daemon needs no change; kept as a label of the daemon. */
+export async function configOf(site: Site, spec: ServiceSpec, planned: Planned): Promise<string> {
+  const parts = partsOf(spec, planned, await addressIn(site, spec));
+  return digest([parts, planned.ports]);
+}
+
+/** Makes the daemon, or changes it to what its spec says now. Done again, it changes nothing. */
+export async function deploy(site: Site, spec: ServiceSpec, planned: Planned): Promise<Daemon> {
+  const type = spec.service_type as DaemonType;
+  const parts = partsOf(spec, planned, await addressIn(site, spec));
+  await setOptions(site, entityOf(type, planned.id), parts.settings);
+  const account = accountOf(type, planned.id, spec.service_id ?? "");
+  const keyring = account === undefined ? undefined : await keyringOf(site, account);
+  if (spec.service_type === "nfs" && account !== undefined && keyring !== undefined)
+    await joinGrace(site, spec, planned, { entity: account.entity, keyring });
+  const daemon: DaemonDefinition = {
+    name: planned.name,
+    service: serviceName(spec),
+    ports: [...planned.ports],
+    files: { ...parts.files },
+    labels: { index: String(planned.index), config: digest([parts, planned.ports]) },
+    ...(keyring === undefined ? {} : { keyring }),
+    ...(type === "mon" ? await monPlace(site, spec, planned) : {}),
+  };
+  return site.agent.request("daemon/deploy", { daemon });
+}
+
+/** The text of its keyring file. An account that is there with other caps gets these. */
+export async function keyringOf(site: Site, { entity, caps }: Account): Promise<string> {
+  try {
+    return await site.mon({ prefix: "auth get-or-create", entity, caps: [...caps] });
+  } catch (error) {
+    if (!(error instanceof OrchestratorError) || error.errno !== EINVAL) throw error;
+    await site.mon({ prefix: "auth caps", entity, caps: [...caps] });
+    return site.mon({ prefix: "auth get-or-create", entity, caps: [...caps] });
+  }
+}
+
+/** Takes back what `deploy` gave the monitors for a daemon. */
+export async function forget(site: Site, { type, id, service, labels }: Daemon): Promise<void> {
+  const entity = entityOf(type, id);
+  const account = accountOf(type, id, service.slice(type.length + 1));
+  if (type === "nfs" && account !== undefined)
+    await leaveGrace(site, service.slice("nfs.".length), Number(labels["index"] ?? 0), {
+      entity,
+      keyring: await keyringOf(site, account),
+    });
+  await dropSection(site, entity);
+  if (type !== "mon") await site.mon({ prefix: "auth rm", entity });
+}

@@ -1,0 +1,12 @@
+/** On which address of the host a service listens, where its spec says. */
+import { isIP } from "node:net";
+
+import { type AnySpec, placedHost } from "../../../index.ts";
+import type { Site } from "../site.ts";
+
+/** The address that the placement names for this host; undefined: on all of them. */
+export async function addressIn(site: Site, spec: AnySpec): Promise<string | undefined> {
+  const hostname = await site.hostname();
+  const network = spec.placement?.hosts?.map(placedHost).find((host) => host.hostname === hostname)?.network ?? "";
+  return isIP(network) === 0 ? undefined : network;
+}

@@ -1,0 +1,240 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { METHODS } from "../../src/agent/protocol.ts";
+import { isAlive, OneAgent, until } from "./one-agent.ts";
+
+// Each starts several Node processes, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
+
+let agent: OneAgent;
+
+beforeEach(async () => {
+  agent = new OneAgent();
+  await agent.start();
+});
+afterEach(() => agent.down());
+
+function manifest(): { daemons: Record<string, { removing: string | null }> } {
+  return JSON.parse(readFileSync(join(agent.settings.stateDir, "manifest.json"), "utf8")) as ReturnType<
+    typeof manifest
+  >;
+}
+
+const SECRET = "[mds.a]\n\tkey = AQDtHvNk0000000000000000000000000000000000==\n";
+
+describe("daemon/deploy, of stand-in daemons", () => {
+  it("writes the keyring for the daemon's user alone, and nowhere else", async () => {
+    await agent.deploy("mds.a", { keyring: SECRET });
+    const file = join(agent.settings.dataDir, "mds/ceph-a/keyring");
+    expect(readFileSync(file, "utf8")).toBe(SECRET);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(JSON.stringify(manifest()) + agent.log).not.toContain("AQDtHvNk");
+  });
+
+  it("does nothing when it is deployed again with the same definition", async () => {
+    const definition = { keyring: SECRET, labels: { b: "2", a: "1" } };
+    const { pid, deployed } = await agent.deploy("mds.a", definition);
+    const again = await agent.deploy("mds.a", { ...definition, labels: { a: "1", b: "2" } });
+    expect(again).toMatchObject({ pid, deployed });
+    // Left out, the keyring that is there stays.
+    expect(await agent.deploy("mds.a", { labels: definition.labels })).toMatchObject({ pid });
+  });
+
+  it.each([
+    ["keyring", { keyring: `${SECRET}\n` }],
+    ["labels", { keyring: SECRET, labels: { config: "2" } }],
+    ["address", { keyring: SECRET, address: "[v2:127.0.0.1:6800/0]" }],
+  ])("restarts it when its definition has another %s", async (_, definition) => {
+    const { pid, created } = await agent.deploy("mds.a", { keyring: SECRET });
+    const again = await agent.deploy("mds.a", definition);
+    expect(again.pid).not.toBe(pid);
+    expect(again).toMatchObject({ created, crashes: 0 });
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it("does not start a stopped daemon that gets another definition", async () => {
+    await agent.deploy("mds.a");
+    await agent.ask("daemon/act", { name: "mds.a", action: "stop" });
+    expect(await agent.deploy("mds.a", { keyring: SECRET })).toMatchObject({ state: "stopped", pid: null });
+  });
+
+  it("refuses a missing program before anything is written", async () => {
+    await agent.end("SIGTERM");
+    await agent.start({ STAND_IN_MISSING: "mds" });
+    await expect(agent.deploy("mds.a", { keyring: SECRET })).rejects.toThrow(
+      "mds.a cannot be started: /nonexistent/ceph-daemon is not installed on this host",
+    );
+    expect(existsSync(join(agent.settings.dataDir, "mds"))).toBe(false);
+    expect(await agent.ask("daemon/list", {})).toEqual([]);
+  });
+
+  it("refuses a port that a process has, naming both, before anything is written", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    const address = await until("a port", () => server.address() ?? undefined);
+    const port = typeof address === "object" ? address.port : 0;
+    await expect(agent.deploy("rgw.a", { ports: [port] })).rejects.toThrow(
+      new RegExp(`^rgw\\.a: port ${port} is taken by .* \\(pid ${process.pid}\\); choose another one$`),
+    );
+    expect(existsSync(join(agent.settings.dataDir, "radosgw"))).toBe(false);
+    server.close();
+  });
+
+  it("refuses a port that is promised to another daemon, even a stopped one", async () => {
+    await agent.deploy("rgw.a", { ports: [18_080] });
+    await agent.ask("daemon/act", { name: "rgw.a", action: "stop" });
+    await expect(agent.deploy("rgw.b", { ports: [18_080] })).rejects.toThrow("rgw.b: port 18080 is taken by rgw.a");
+  });
+
+  it("refuses files that the type does not have", async () => {
+    await expect(agent.deploy("mds.a", { files: { "../../evil": "" } })).rejects.toThrow(
+      'daemon/deploy daemon.files: "../../evil" is no file of mds.a; it may have: none',
+    );
+    await expect(agent.deploy("nfs.a", { files: { "other.conf": "" } })).rejects.toThrow("it may have: ganesha.conf");
+  });
+
+  it("refuses an OSD that was not prepared", async () => {
+    await expect(agent.deploy("osd.4")).rejects.toThrow(/osd\.4 has no folder .*osd\/ceph-4: osd\/prepare makes it/);
+  });
+
+  it("gives ganesha a ceph.conf that names its keyring", async () => {
+    await agent.deploy("nfs.a", { keyring: "[client.nfs.a]\n", files: { "ganesha.conf": "EXPORT {}" } });
+    const folder = join(agent.settings.dataDir, "nfs/ceph-a");
+    expect(readFileSync(join(folder, "ganesha.conf"), "utf8")).toBe("EXPORT {}");
+    expect(readFileSync(join(folder, "ceph.conf"), "utf8")).toContain(`[client.nfs.a]\nkeyring = ${folder}/keyring\n`);
+  });
+
+  it("shows each daemon as the protocol says", async () => {
+    await agent.deploy("mds.a");
+    await agent.inState("mds.a", "running");
+    const list = await agent.ask("daemon/list", {});
+    expect(METHODS["daemon/list"].result.parse(list)).toEqual(list);
+    expect(list[0]).toMatchObject({ type: "mds", id: "a", state: "running", version: "18.2.7" });
+    expect(list[0]?.memory_bytes).toBeGreaterThan(1e6);
+    expect(list[0]?.cpu_percent).toBeGreaterThan(0);
+  });
+
+  it("takes many requests for many daemons at once", async () => {
+    const names = Array.from({ length: 8 }, (_, index) => `crash.h${index}` as const);
+    const twice = await Promise.all([...names, ...names].map((name) => agent.deploy(name)));
+    expect(new Set(twice.map(({ pid }) => pid)).size).toBe(names.length);
+    await Promise.all(names.map((name) => agent.ask("daemon/remove", { name, keep_data: false })));
+    expect(await agent.ask("daemon/list", {})).toEqual([]);
+  });
+});
+
+describe("daemon/act and daemon/remove, of stand-in daemons", () => {
+  it("restarts", async () => {
+    const { pid } = await agent.deploy("mds.a");
+    expect((await agent.ask("daemon/act", { name: "mds.a", action: "restart" })).pid).not.toBe(pid);
+    expect(isAlive(pid)).toBe(false);
+  });
+
+  it("starts one that waits after a crash at once, its crashes forgiven", async () => {
+    agent.behave("mds/ceph-a", { exit: 1 });
+    await agent.deploy("mds.a");
+    await until("three ends", async () => ((await agent.daemon("mds.a"))?.crashes ?? 0) >= 3);
+    agent.behave("mds/ceph-a", {});
+    await agent.ask("daemon/act", { name: "mds.a", action: "restart" });
+    expect(await agent.inState("mds.a", "running")).toMatchObject({ crashes: 0 });
+  });
+
+  it("deletes a daemon's data, or sets it aside", async () => {
+    for (const name of ["mds.a", "mds.b"] as const) await agent.deploy(name, { keyring: SECRET });
+    const { pid } = (await agent.daemon("mds.a")) ?? { pid: null };
+    await agent.ask("daemon/remove", { name: "mds.a", keep_data: false });
+    await agent.ask("daemon/remove", { name: "mds.b", keep_data: true });
+    expect(isAlive(pid)).toBe(false);
+    expect(readdirSync(join(agent.settings.dataDir, "mds"))).toEqual([]);
+    const [aside = ""] = readdirSync(join(agent.settings.stateDir, "removed"));
+    expect(aside).toMatch(/^mds\.b-\d{8}T\d{6}Z$/);
+    expect(readFileSync(join(agent.settings.stateDir, "removed", aside, "keyring"), "utf8")).toBe(SECRET);
+    expect(manifest().daemons).toEqual({});
+    expect(readdirSync(join(agent.settings.stateDir, "run"))).toEqual([]);
+  });
+
+  it("brings a removal to its end that was interrupted", async () => {
+    const { pid } = await agent.deploy("mds.a", { keyring: SECRET });
+    await agent.end("SIGKILL");
+    const file = join(agent.settings.stateDir, "manifest.json");
+    writeFileSync(file, readFileSync(file, "utf8").replace('"removing":null', '"removing":"drop_data"'));
+    await agent.start();
+    await until("the end of the removal", async () => (await agent.ask("daemon/list", {})).length === 0);
+    expect(isAlive(pid)).toBe(false);
+    expect(existsSync(join(agent.settings.dataDir, "mds/ceph-a"))).toBe(false);
+  });
+
+  it("says that it does not know a daemon", async () => {
+    await expect(agent.ask("daemon/act", { name: "mds.zz", action: "stop" })).rejects.toThrow(
+      "mds.zz is none of this agent's daemons",
+    );
+    await expect(agent.ask("daemon/remove", { name: "mds.zz", keep_data: true })).rejects.toThrow("mds.zz is none of");
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)("daemon/adopt, of stand-in daemons that somebody else started", () => {
+  /** Its command line looks like that of a daemon of Ceph's, to whoever reads it in /proc. */
+  function startForeign(id: string): number {
+    const data = join(agent.folder, `elsewhere-${id}`);
+    mkdirSync(data);
+    const script = join(import.meta.dirname, "stand-in-daemon.ts");
+    const words = ["-i", id, "-c", agent.settings.conf, "--data", data, "--admin-socket", `${data}/mon.asok`];
+    const child = spawn(process.execPath, [script, ...words], { argv0: "ceph-mon", detached: true, stdio: "ignore" });
+    child.unref();
+    return child.pid ?? 0;
+  }
+
+  it("lists it as foreign, and from its adoption on starts it again as it was", async () => {
+    const pid = startForeign("a");
+    const foreign = await until("the foreign daemon's version", async () => {
+      const daemon = await agent.daemon("mon.a");
+      return daemon?.version === "18.2.7" && daemon;
+    });
+    expect(foreign).toMatchObject({ state: "foreign", pid, created: null, desired: "running" });
+    expect(METHODS["daemon/list"].result.parse([foreign])).toEqual([foreign]);
+    await expect(agent.deploy("mon.a")).rejects.toThrow(
+      `mon.a runs already (pid ${pid}), and the agent did not start it`,
+    );
+    const adopted = await agent.ask("daemon/adopt", { name: "mon.a", service: "mon" });
+    expect(adopted).toMatchObject({ pid, service: "mon", desired: "running" });
+    expect(adopted.events[0]?.message).toMatch(/^adopted \(pid/);
+    await agent.inState("mon.a", "running");
+    expect(await agent.ask("daemon/adopt", { name: "mon.a", service: "mon" })).toMatchObject({ pid });
+
+    // An agent that was killed right after it wrote the manifest finds it again.
+    await agent.end("SIGKILL");
+    rmSync(join(agent.settings.stateDir, "run/mon.a.json"));
+    await agent.start();
+    expect(await agent.inState("mon.a", "running")).toMatchObject({ pid });
+
+    process.kill(pid, "SIGKILL");
+    const fresh = await agent.inState("mon.a", "running", pid);
+    const words = readFileSync(`/proc/${fresh.pid}/cmdline`, "utf8").split("\0");
+    expect(words).toEqual(expect.arrayContaining(["-i", "a", "-c", agent.settings.conf, "-f"]));
+    await agent.end("SIGKILL");
+    await agent.start();
+    expect(await agent.daemon("mon.a")).toMatchObject({ pid: fresh.pid, state: "running" });
+    await agent.ask("daemon/remove", { name: "mon.a", keep_data: false });
+    expect(existsSync(join(agent.folder, "elsewhere-a"))).toBe(false);
+  });
+
+  it("does not see a daemon of another cluster", async () => {
+    const pid = startForeign("b");
+    await until("the foreign daemon", async () => (await agent.daemon("mon.b")) !== undefined);
+    const other = "11111111-2222-4333-8444-555555555555";
+    const conf = readFileSync(agent.settings.conf, "utf8");
+    // What the process was started with is read, so the agent gets a ceph.conf of its own.
+    await agent.end("SIGTERM");
+    const own = join(agent.folder, "own.conf");
+    writeFileSync(own, conf.replace(/fsid = .*/, `fsid = ${other}`));
+    Object.assign(agent.settings, { conf: own });
+    await agent.start();
+    expect(await agent.ask("daemon/list", {})).toEqual([]);
+    await expect(agent.ask("daemon/adopt", { name: "mon.b", service: "mon" })).rejects.toThrow(
+      "mon.b does not run on this host as a daemon of this cluster",
+    );
+    process.kill(pid, "SIGKILL");
+  });
+});

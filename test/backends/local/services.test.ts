@@ -1,0 +1,210 @@
+/** What the services' part of the local backend decides, without any host: which daemons, how named, how told. */
+import { describe, expect, it } from "vitest";
+
+import type { AgentDescription, Daemon } from "../../../src/agent/client.ts";
+import { accountOf } from "../../../src/backends/local/services/caps.ts";
+import { type MonDump, nextAddress, whyMonStays } from "../../../src/backends/local/services/mon.ts";
+import { daemonId } from "../../../src/backends/local/services/names.ts";
+import { ganeshaConf } from "../../../src/backends/local/services/nfs.ts";
+import { settingsOf } from "../../../src/backends/local/services/prepare.ts";
+import { checkRgw, rgwSettings } from "../../../src/backends/local/services/rgw.ts";
+import { checkSpec, whyNot } from "../../../src/backends/local/services/support.ts";
+import { difference, plannedDaemon, wantedCount } from "../../../src/backends/local/services/wanted.ts";
+import type { AnySpec, RGWSpec, ServiceSpec } from "../../../src/index.ts";
+
+const HOST = { hostname: "h1", labels: [] };
+const NONE = new Set<string>();
+
+/** A daemon as the agent lists it. */
+function present(name: Daemon["name"], service: string, change: Partial<Daemon> = {}): Daemon {
+  const dot = name.indexOf(".");
+  return {
+    name,
+    type: name.slice(0, dot) as Daemon["type"],
+    id: name.slice(dot + 1),
+    service,
+    labels: {},
+    ports: [],
+    desired: "running",
+    state: "running",
+    pid: 1,
+    version: "18.2.7",
+    memory_bytes: null,
+    cpu_percent: null,
+    created: null,
+    deployed: null,
+    started: null,
+    crashes: 0,
+    last_exit: null,
+    events: [],
+    ...change,
+  };
+}
+
+function made(spec: AnySpec, index: number, change: Partial<Daemon> = {}): Daemon {
+  const { name } = plannedDaemon(spec, "h1", index);
+  return present(name, `${spec.service_type}.${spec.service_id}`, { labels: { index: String(index) }, ...change });
+}
+
+const MDS = { service_type: "mds", service_id: "home", placement: { count: 2 } };
+
+describe("which daemons there should be", () => {
+  it("counts daemons on the only host, and none where it does not match or drains", () => {
+    expect(wantedCount(MDS, HOST)).toBe(2);
+    expect(wantedCount({ ...MDS, placement: { hosts: ["h2"] } }, HOST)).toBe(0);
+    expect(wantedCount({ ...MDS, placement: { label: "fast" } }, HOST)).toBe(0);
+    expect(wantedCount({ ...MDS, placement: { label: "fast" } }, { ...HOST, labels: ["fast"] })).toBe(1);
+    expect(wantedCount(MDS, { ...HOST, labels: ["_no_schedule"] })).toBe(0);
+    expect(wantedCount({ service_type: "crash", placement: { host_pattern: "*" } }, HOST)).toBe(1);
+  });
+
+  it("names daemons alike each time", () => {
+    expect(daemonId(MDS, "h1.example.net", 0)).toMatch(/^home\.h1\.[a-z]{6}$/);
+    expect(daemonId(MDS, "h1", 0)).toBe(daemonId(MDS, "h1", 0));
+    expect(daemonId(MDS, "h1", 0)).not.toBe(daemonId(MDS, "h1", 1));
+    expect(daemonId({ service_type: "mon" }, "h1", 0)).toBe("h1");
+    expect(daemonId({ service_type: "mon", placement: { hosts: ["h1=a"] } }, "h1", 0)).toBe("a");
+    expect(daemonId({ service_type: "nfs", service_id: "s" }, "h1", 1)).toMatch(/^s\.1\.0\.h1\.[a-z]{6}$/);
+  });
+
+  it("makes what is missing under names and ports that are free", () => {
+    const rgw = { service_type: "rgw", service_id: "a", placement: { count: 3 }, spec: { rgw_frontend_port: 8000 } };
+    const second = made(rgw, 1);
+    const { add, remove, keep } = difference(rgw, HOST, [second], { all: [second], active: NONE });
+    expect(add.map(({ index, ports }) => [index, ...ports])).toEqual([
+      [0, 8000],
+      [2, 8002],
+    ]);
+    expect(remove).toEqual([]);
+    expect(keep).toEqual([second]);
+  });
+
+  it("keeps those that work and those that serve", () => {
+    const [first, second, third] = [made(MDS, 0), made(MDS, 1, { state: "backoff" }), made(MDS, 2)];
+    const all = [first, second, third];
+    const one = { ...MDS, placement: { count: 1 } };
+    expect(difference(MDS, HOST, all, { all, active: NONE }).remove).toEqual([second]);
+    expect(difference(one, HOST, all, { all, active: new Set([third.name]) }).keep).toEqual([third]);
+    expect(difference({ ...one, unmanaged: true }, HOST, all, { all, active: NONE }).remove).toEqual([]);
+  });
+
+  it("counts a monitor that somebody else started, and never takes it away", () => {
+    const foreign = present("mon.a", "", { state: "foreign" });
+    const mons = (count: number): AnySpec => ({ service_type: "mon", placement: { count } });
+    const other = { all: [foreign], active: NONE };
+    expect(difference(mons(1), HOST, [foreign], other)).toMatchObject({ add: [], remove: [] });
+    expect(difference(mons(2), HOST, [foreign], other).add.map(({ name }) => name)).toEqual(["mon.h1"]);
+  });
+});
+
+describe("monitors", () => {
+  const mon = (name: string, rank: number, port: number): MonDump["mons"][number] => ({
+    name,
+    rank,
+    public_addrs: { addrvec: [{ type: "v2", addr: `10.0.0.1:${port}` }] },
+  });
+  const dump = { fsid: "f", quorum: [0, 1], mons: [mon("a", 0, 3300), mon("b", 1, 3301)] };
+
+  it("get the next ports of the first one's address, or of the one they are given", () => {
+    expect(nextAddress(dump, undefined)).toEqual([{ type: "v2", addr: "10.0.0.1:3302" }]);
+    expect(nextAddress(dump, "fd00::1")).toEqual([{ type: "v2", addr: "[fd00::1]:3302" }]);
+  });
+
+  it("go only while the others are a majority", () => {
+    expect(whyMonStays({ ...dump, mons: [mon("a", 0, 3300)] }, "a")).toBe("mon.a is the only monitor");
+    expect(whyMonStays(dump, "b")).toBeNull();
+    expect(whyMonStays({ ...dump, quorum: [1] }, "b")).toContain("only 0 of the other 1 monitors");
+    expect(whyMonStays(dump, "c")).toBeNull();
+  });
+});
+
+describe("what a daemon is told", () => {
+  const rgw = (spec: RGWSpec["spec"] = {}): RGWSpec => ({ service_type: "rgw", service_id: "a", spec });
+  const planned = plannedDaemon(rgw(), "h1", 0);
+  const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nx\n";
+
+  it("is where a gateway listens and which zone it serves", () => {
+    expect(rgwSettings(rgw(), planned, undefined)).toEqual({ rgw_frontends: "beast port=80" });
+    const tls = rgw({ ssl: true, rgw_realm: "r", rgw_zone: "z", rgw_frontend_extra_args: ["tcp_nodelay=1"] });
+    expect(rgwSettings(tls, { ...planned, ports: [443] }, "fd00::1")).toEqual({
+      rgw_frontends: "beast ssl_endpoint=[fd00::1]:443 ssl_certificate=config://rgw/cert/rgw.a tcp_nodelay=1",
+      rgw_realm: "r",
+      rgw_zone: "z",
+    });
+  });
+
+  it("is refused where it contradicts itself", () => {
+    const wrong: [RGWSpec["spec"], string][] = [
+      [{ ssl: true }, "rgw_frontend_ssl_certificate: needed with ssl"],
+      [{ ssl: true, rgw_frontend_ssl_certificate: pem.split("-----BEGIN P")[0] ?? "" }, "the private key is missing"],
+      [{ rgw_realm: "r" }, "rgw_realm and rgw_zone go together"],
+      [{ rgw_realm: "r o", rgw_zone: "z" }, 'rgw_realm: expected letters, digits, dots and dashes, got "r o"'],
+      [{ generate_cert: true }, "generate_cert: the local backend signs no certificates"],
+      [{ rgw_frontend_type: "civetweb" }, "tentacle has no civetweb any more"],
+    ];
+    for (const [spec, reason] of wrong) expect(() => checkRgw(rgw(spec), "tentacle")).toThrow(reason);
+    expect(() => checkRgw(rgw({ ssl: true, rgw_frontend_ssl_certificate: pem }), "tentacle")).not.toThrow();
+  });
+
+  it("is where an NFS server finds its exports and notes its state", () => {
+    const spec = { service_type: "nfs", service_id: "share", spec: { port: 2050 } } as const;
+    const conf = ganeshaConf(spec, plannedDaemon(spec, "h1", 0), "10.0.0.1");
+    expect(conf).toContain("NFS_Port = 2050;");
+    expect(conf).toContain("Bind_addr = 10.0.0.1;");
+    expect(conf).toContain('nodeid = "nfs.share.0";');
+    expect(conf).toContain("%url rados://.nfs/share/conf-nfs.share");
+    expect(conf).toMatch(/UserId = "nfs\.share\.0\.0\.h1\.[a-z]{6}";/);
+  });
+
+  it("is the file system that metadata servers prefer, from Octopus on, and what the spec sets", () => {
+    const spec: ServiceSpec = { service_type: "mds", service_id: "home", spec: { config: { mds_cache_size: 7 } } };
+    expect(settingsOf(spec, "reef")).toEqual([
+      { who: "mds.home", name: "mds_join_fs", value: "home" },
+      { who: "mds.home", name: "mds_cache_size", value: "7" },
+    ]);
+    expect(settingsOf(spec, "nautilus").map(({ name }) => name)).toEqual(["mds_cache_size"]);
+  });
+
+  it("is allowed to a daemon no more than it needs", () => {
+    expect(accountOf("nfs", "x", "share")?.caps.join(" ")).toContain("allow rw pool=.nfs namespace=share");
+    expect(accountOf("rgw", "x", "a")?.caps[1]).toBe(
+      'allow rw, allow command "config-key get" with key="rgw/cert/rgw.a"',
+    );
+    expect(accountOf("osd", "0", "")).toBeUndefined();
+  });
+});
+
+describe("what a host cannot do", () => {
+  const binary = { path: "/usr/bin/x", version: null, problem: null };
+  const types = ["mgr", "mon", "crash", "osd", "mds", "rgw", "rbd-mirror", "cephfs-mirror", "ceph-exporter", "nfs"];
+  // Only what these functions look at.
+  const host = {
+    hostname: "h1",
+    binaries: {
+      ...Object.fromEntries(types.map((type) => [type, binary])),
+      nfs: { ...binary, problem: "ganesha.nfsd is not installed" },
+    },
+    abilities: { iscsi: "the kernel has no iSCSI target", nvmeof: null },
+  } as unknown as AgentDescription;
+
+  it("is told with its reason", () => {
+    expect(whyNot("mds", host)).toBeNull();
+    expect(whyNot("nfs", host)).toContain("ganesha.nfsd is not installed");
+    expect(whyNot("iscsi", host)).toBe("the kernel has no iSCSI target");
+    expect(whyNot("nvmeof", host)).toContain("has no way to run nvmeof gateways");
+    expect(whyNot("grafana", host)).toContain("no part of Ceph's packages");
+    expect(whyNot("ingress", host)).toContain("needs containers");
+  });
+
+  it("is refused by name, place and value", () => {
+    const refused = (spec: object, reason: string): void =>
+      expect(() => checkSpec(spec as ServiceSpec, host, HOST, "reef")).toThrow(reason);
+    refused({ service_type: "mds" }, "a service of type mds needs a service_id");
+    refused({ service_type: "crash", service_id: "x" }, "a service of type crash has no service_id (got x)");
+    refused({ service_type: "mds", service_id: "a/b" }, 'service_id "a/b": expected at most 60 letters');
+    refused({ ...MDS, placement: { hosts: ["h2"] } }, "cannot place mds.home on h2: unknown hosts");
+    refused({ ...MDS, placement: { count: 0 } }, "placement.count: expected at least 1, got 0");
+    refused({ ...MDS, extra_container_args: ["-v"] }, "mds.home: extra_container_args is not supported");
+    refused({ service_type: "nfs", service_id: "s" }, "nfs.s cannot run on h1: ganesha.nfsd is not installed");
+  });
+});
