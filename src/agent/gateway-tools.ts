@@ -71,9 +71,19 @@ const zonegroupList = z.object({ zonegroups: z.array(z.string()).default([]) });
 type Place = CheckedParams<"rgw/realm">;
 type Part = "realm" | "zonegroup" | "zone";
 
+/** On Pacific it is an error that the pool of realms is not there yet. */
+async function realmsOf(admin: Admin): Promise<string[]> {
+  try {
+    return realmList.parse(JSON.parse(await admin("realm", "list"))).realms;
+  } catch (error) {
+    if (error instanceof OrchestratorError && /\(2\) No such file/.test(error.message)) return [];
+    throw error;
+  }
+}
+
 async function missingIn(admin: Admin, { realm, zonegroup, zone }: Place): Promise<Part[]> {
   const within = ["--rgw-realm", realm];
-  const { realms } = realmList.parse(JSON.parse(await admin("realm", "list")));
+  const realms = await realmsOf(admin);
   if (!realms.includes(realm)) return ["realm", "zonegroup", "zone"];
   const { zonegroups } = zonegroupList.parse(JSON.parse(await admin("zonegroup", "list", ...within)));
   const { zones } = zoneList.parse(JSON.parse(await admin("zone", "list", ...within)));
@@ -86,7 +96,7 @@ async function missingIn(admin: Admin, { realm, zonegroup, zone }: Place): Promi
 /** As the documentation of multisite does it; the first realm of a cluster is its default. */
 async function makeRealm(admin: Admin, place: Place, missing: readonly Part[]): Promise<void> {
   const { realm, zonegroup, zone } = place;
-  const { realms } = realmList.parse(JSON.parse(await admin("realm", "list")));
+  const realms = await realmsOf(admin);
   const mark = realms.every((one) => one === realm) ? ["--default"] : [];
   const group = ["--rgw-realm", realm, "--rgw-zonegroup", zonegroup];
   const whole = [...group, "--rgw-zone", zone];

@@ -111,7 +111,9 @@ export class OneAgent {
   async down(): Promise<void> {
     await this.end("SIGKILL");
     const run = join(this.settings.stateDir, "run");
-    for (const file of existsSync(run) ? readdirSync(run) : []) {
+    // A name with a dot in front is of a file that was being written.
+    const whole = (existsSync(run) ? readdirSync(run) : []).filter((file) => !file.startsWith("."));
+    for (const file of whole) {
       const { process: noted } = JSON.parse(readFileSync(join(run, file), "utf8")) as {
         process: { pid: number } | null;
       };

@@ -105,7 +105,8 @@ describe("supervision, of stand-in daemons", () => {
     await agent.end("SIGKILL");
     agent.behave("mds/ceph-a", {});
     await agent.start();
-    expect((await agent.inState("mds.a", "running")).crashes).toBeGreaterThanOrEqual(5);
+    // The last end may not have been on disk when the agent was killed.
+    expect((await agent.inState("mds.a", "running")).crashes).toBeGreaterThanOrEqual(4);
   });
 
   it("keeps a stopped daemon stopped across restarts of the agent, and starts it when asked to", async () => {

@@ -115,7 +115,7 @@ describe("an upgrade", () => {
     await expect(write("upgrade_start", params)).rejects.toThrow(message);
   });
 
-  test("to something else is refused while one runs; the same again changes nothing", async () => {
+  test("to something else is refused while one runs; the same again waits for its end", async () => {
     const upgrading = await cluster(3_600_000);
     await upgrading.start("upgrade_start", { version: "21.0.1" });
     await expect(upgrading.start("upgrade_start", { version: "21.0.2" })).rejects.toThrow(
@@ -123,7 +123,7 @@ describe("an upgrade", () => {
     );
     expect(await upgrading.start("upgrade_start", { version: "21.0.1" })).toMatchObject({
       value: `Upgrade to ${NEW} in progress`,
-      operations: [],
+      operations: [{ title: `Upgrade to ${NEW} in progress` }],
     });
     await upgrading.orchestrator.close();
   });

@@ -1,11 +1,5 @@
 /** Upgrades: every Ceph daemon in turn gets a new image, mgrs and mons first. */
-import {
-  type Backend,
-  type DaemonDescription,
-  OrchestratorError,
-  ValidationError,
-  type WriteCall,
-} from "../../index.ts";
+import { type Backend, type DaemonDescription, OrchestratorError, ValidationError } from "../../index.ts";
 import { type Cluster, now } from "./cluster.ts";
 import { cephImage, daemonName, imageNames, isCephDaemon, note } from "./daemon.ts";
 import { Gate } from "./gate.ts";
@@ -38,8 +32,6 @@ export interface Upgrade {
   readonly total: number;
   done: number;
   readonly gate: Gate;
-  /** A second stage works on it; none does when the process ended before, or the operation could not be kept. */
-  underWay: boolean;
 }
 
 export interface Target {
@@ -129,18 +121,14 @@ export function upgradeWrites(cluster: Cluster, pace: Pace) {
         running.gate.open();
         return `Resumed upgrade to ${running.image}`;
       }
-      const text = `${running === undefined ? "Initiating upgrade to" : "Upgrade to"} ${target.image}`;
-      if (running?.underWay === true) return `${text} in progress`;
+      // One that is in progress is worked on all the same: whoever began it may have ended meanwhile.
       const upgrade =
         running ?? newUpgrade(cluster, target, { types, hosts: hostsOf(cluster, hosts), services }, limit);
       cluster.upgrade = upgrade;
       const left = (): Step[] => (cluster.upgrade === upgrade ? steps(cluster, upgrade) : []);
-      return pace.converge(
-        watched(call, upgrade),
-        running === undefined ? text : `${text} in progress`,
-        left,
-        upgrade.gate,
-      );
+      const text =
+        running === undefined ? `Initiating upgrade to ${target.image}` : `Upgrade to ${target.image} in progress`;
+      return pace.converge(call, text, left, upgrade.gate);
     },
     upgradePause() {
       const upgrade = current(cluster);
@@ -160,21 +148,6 @@ export function upgradeWrites(cluster: Cluster, pace: Pace) {
       return `Stopped upgrade to ${upgrade.image}`;
     },
   } satisfies Backend;
-}
-
-function watched(call: WriteCall, upgrade: Upgrade): WriteCall {
-  return {
-    ...call,
-    persisted: (result, effective) =>
-      call.persisted(result, async (operation) => {
-        upgrade.underWay = true;
-        try {
-          await effective(operation);
-        } finally {
-          upgrade.underWay = false;
-        }
-      }),
-  };
 }
 
 function current(cluster: Cluster): Upgrade {
@@ -228,7 +201,6 @@ function newUpgrade(cluster: Cluster, target: Target, scope: Scope, limit: numbe
     total: Math.min(candidates.length, limit ?? Infinity),
     done: 0,
     gate: new Gate(),
-    underWay: false,
   };
 }
 

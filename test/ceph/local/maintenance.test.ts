@@ -10,10 +10,6 @@ interface HostRow {
   readonly status: string;
 }
 
-interface RemovalRow {
-  readonly osd_id: number;
-}
-
 interface OsdDump {
   readonly crush_node_flags: Readonly<Record<string, readonly string[]>>;
   readonly osds: readonly { readonly osd: number; readonly up: number; readonly in: number }[];
@@ -46,7 +42,7 @@ describe("the host of the local backend on tentacle", () => {
   it("may be added again, and no other", async () => {
     expect(await at().ok("orch host add h1")).toBe("Added host 'h1' with addr '127.0.0.1'");
     await at().refused("orch host add h2", "EINVAL", 'host "h2" cannot be added: the local backend serves only h1');
-    await at().refused("orch host rm h1", "EINVAL", "Not allowed to remove h1 from cluster", { lines: 9 });
+    await at().refused("orch host rm h1", "EINVAL", "Not allowed to remove h1 from cluster", { lines: 10 });
   });
 
   it("tells its facts", async () => {
@@ -88,10 +84,13 @@ describe("the host of the local backend on tentacle", () => {
   it("drains as far as the data allows, and no further, until the drain is stopped", async () => {
     expect(await at().ok("orch host drain h1")).toMatch(/osd +0 /);
     expect((await host()).labels).toEqual(["_no_schedule", "_no_conf_keyring"]);
-    const queue = (): Promise<RemovalRow[]> => at().read<RemovalRow[]>("orch osd rm status");
-    await at().eventually("OSDs to wait in the queue", async () => (await queue()).length > 0 || undefined);
+    const queue = (): Promise<string> => at().ok("orch osd rm status");
+    await at().eventually(
+      "OSDs to wait in the queue",
+      async () => /draining|waiting|started/.test(await queue()) || undefined,
+    );
     expect(await at().ok("orch host drain stop h1")).toBe("Stopped draining host 'h1'");
-    await at().eventually("the queue to be empty", async () => ((await queue()).length === 0 ? true : undefined));
+    await at().eventually("the queue to be empty", async () => (await queue()).startsWith("No OSD") || undefined);
     expect((await host()).labels).toEqual([]);
     const { osds } = await at().mon<OsdDump>("osd dump");
     // Two copies of everything: one of the three may have gone, the other two never.

@@ -140,6 +140,7 @@ describe.each(["tentacle", "pacific"] as const)("OSDs on files of %s", (release)
   it("are removed while data is written: nothing is lost, nothing unfound", async () => {
     await at().ok("osd pool create data 16");
     await at().ok("osd pool set data size 2");
+    await at().ok("osd pool application enable data test");
     await duringWrites(async () => {
       expect(await at().ok("orch osd rm 0 --zap")).toContain("Scheduled OSD(s) for removal.");
       await gone(0);

@@ -86,7 +86,9 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
     await refused(at(), web, `port ${port} is taken by`);
     server.close();
     await refused(at(), { service_type: "grafana" }, "grafana is no part of Ceph's packages");
-    await refused(at(), { service_type: "ceph-exporter" }, "ceph-exporter is not installed");
+    // Pacific's own class of specs does not know the type.
+    if (release === "tentacle")
+      await refused(at(), { service_type: "ceph-exporter" }, "ceph-exporter is not installed");
     await refused(at(), { ...web, spec: { ssl: true } }, "rgw_frontend_ssl_certificate: needed with ssl");
     expect(await services(at(), "rgw.web")).toEqual([]);
   });
