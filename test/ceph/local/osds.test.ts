@@ -161,6 +161,8 @@ describe.each(["tentacle", "pacific"] as const)("OSDs on files of %s", (release)
     expect(await crushWeight(1)).toBeGreaterThan(0);
     expect(await at().ok("orch osd rm stop 1")).toBe("Stopped OSD(s) removal");
     expect(await removals()).toEqual([]);
+    // Asked again while the OSD is being put back, the command would join the first one.
+    await at().eventually("nothing under way", async () => (await at().journalKeys()).length === 0 || undefined);
     await at().refused("orch osd rm stop 1", "ENOENT", "OSD 1 is not being removed");
   });
 
