@@ -78,7 +78,9 @@ function object(port: number): Step[] {
   const album = `http://127.0.0.1:${port}/album`;
   let user: S3User | undefined;
   const answer = async (asked: Promise<Response> | undefined): Promise<Result> => {
-    const got = (await asked) ?? Response.error();
+    // A gateway that runs may take a second until it listens.
+    const got = (await asked?.catch((error: unknown) => String(error))) ?? "there is no user";
+    if (typeof got === "string") return { code: 1, stdout: "", stderr: got };
     return { code: got.ok ? 0 : 1, stdout: `${got.status} ${got.statusText}\n${await got.text()}`, stderr: "" };
   };
   return [
