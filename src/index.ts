@@ -22,6 +22,7 @@ export {
 } from "./orchestrator/drive-groups.ts";
 export {
   isOrchestratorError,
+  messageOf,
   NotFoundError,
   NotSupportedError,
   OrchestratorError,
@@ -36,6 +37,7 @@ export {
   checkPlacement,
   MOST_PER_HOST,
   matchingHosts,
+  NO_CONF_KEYRING,
   NO_SCHEDULE,
   type PlaceableHost,
   type PlacedHost,

@@ -1,7 +1,7 @@
 /** Checks what is asked and turns what went wrong into what the caller gets. */
 import type { z } from "zod";
 
-import { isOrchestratorError, ValidationError } from "../index.ts";
+import { isOrchestratorError, messageOf, ValidationError } from "../index.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { type ErrorObject, WireCode } from "../rpc/errors.ts";
 import type { Handlers } from "./handlers.ts";
@@ -44,7 +44,7 @@ export function toWireError(error: unknown, method: string, log: AgentLog): Erro
     const reason = "reason" in error && typeof error.reason === "string" ? { reason: error.reason } : {};
     return { code: AGENT_ERRORS[type], message: withoutKeys(error.message), data: { type, ...reason } };
   }
-  const message = withoutKeys(error instanceof Error ? error.message : String(error));
+  const message = withoutKeys(messageOf(error));
   log.error(`${method} failed unexpectedly: ${message}`, { stack: error instanceof Error ? error.stack : undefined });
   return {
     code: WireCode.internal,

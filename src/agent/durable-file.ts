@@ -2,7 +2,7 @@
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 
-import { OrchestratorError } from "../index.ts";
+import { messageOf, OrchestratorError } from "../index.ts";
 
 export interface FileOwner {
   readonly uid: number;
@@ -58,7 +58,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 function reason(error: unknown): string {
   const code = codeOf(error);
-  return (code === undefined ? undefined : REASONS[code]) ?? (error instanceof Error ? error.message : String(error));
+  return (code === undefined ? undefined : REASONS[code]) ?? messageOf(error);
 }
 
 /** The code of a system error, such as ENOENT. */

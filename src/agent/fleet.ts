@@ -1,5 +1,5 @@
 /** All daemons of the manifest under supervision, and what may be asked of them. */
-import { NotFoundError, OrchestratorError } from "../index.ts";
+import { messageOf, NotFoundError, OrchestratorError } from "../index.ts";
 import { adoptable, unitNote } from "./adoption.ts";
 import { daemonShape, foreignShape } from "./daemon-shape.ts";
 import { deployDaemon } from "./deployment.ts";
@@ -182,8 +182,4 @@ function unknown(name: DaemonName): NotFoundError {
 function startRank(name: DaemonName): number {
   const rank = START_ORDER.indexOf(typeAndId(name).type);
   return rank === -1 ? START_ORDER.length : rank;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

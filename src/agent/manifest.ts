@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 
-import { type Json, OrchestratorError } from "../index.ts";
+import { type Json, messageOf, OrchestratorError } from "../index.ts";
 import { codeOf, writeDurably } from "./durable-file.ts";
 import type { ManifestView } from "./handlers.ts";
 import { CONFLICT, DAEMON_TYPES, type DaemonName } from "./protocol.ts";
@@ -141,7 +141,7 @@ function read(path: string): Content {
     text = readFileSync(path, "utf8");
   } catch (cause) {
     if (codeOf(cause) === "ENOENT") return empty();
-    throw unusable(path, cause instanceof Error ? cause.message : String(cause), cause);
+    throw unusable(path, messageOf(cause), cause);
   }
   let value: unknown;
   try {

@@ -1,4 +1,5 @@
 /** Keeps what is known of one daemon, in memory and on disk. */
+import { messageOf } from "../index.ts";
 import type { AgentLog } from "./log.ts";
 import type { DaemonName } from "./protocol.ts";
 import { type DaemonEvent, deleteRunRecord, type RunRecord, readRunRecord, writeRunRecord } from "./run-record.ts";
@@ -41,7 +42,7 @@ export class RunHistory {
       try {
         await writeRunRecord(this.#stateDir, this.#name, this.#record);
       } catch (error) {
-        this.#log.warn(`${this.#name}: ${error instanceof Error ? error.message : String(error)}`);
+        this.#log.warn(`${this.#name}: ${messageOf(error)}`);
       }
     });
     return this.#saved;

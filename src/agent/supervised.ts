@@ -1,7 +1,7 @@
 /** One daemon under supervision: started, watched, started again when it ends by itself, stopped. */
 import { join } from "node:path";
 
-import { OrchestratorError } from "../index.ts";
+import { messageOf, OrchestratorError } from "../index.ts";
 import { versionOn } from "./admin-socket.ts";
 import { writeFiles } from "./daemon-files.ts";
 import type { ForeignDaemon } from "./foreign.ts";
@@ -115,7 +115,7 @@ export class Supervised {
     try {
       await this.#launch();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       this.#phase = "failed";
       this.#ended(`could not be started: ${reason}`, "failed");
     }

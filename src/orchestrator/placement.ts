@@ -5,6 +5,8 @@ import { type AnySpec, serviceName, serviceType } from "./service-types.ts";
 
 /** On such a host nothing is scheduled: `ceph orch host drain` puts it on. */
 export const NO_SCHEDULE = "_no_schedule";
+/** Ceph's configuration and keyrings are not kept up on a host with this label. */
+export const NO_CONF_KEYRING = "_no_conf_keyring";
 
 /** A slip of the finger must not make half a million daemons. */
 export const MOST_PER_HOST = 100;

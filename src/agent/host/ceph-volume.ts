@@ -2,7 +2,7 @@
 import { chown, mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { NotSupportedError, OrchestratorError, ValidationError } from "../../index.ts";
+import { messageOf, NotSupportedError, OrchestratorError, ValidationError } from "../../index.ts";
 import { writeDurably } from "../durable-file.ts";
 import type { CheckedParams, HostOsd } from "../protocol.ts";
 import { type AgentSettings, rootOf } from "../settings.ts";
@@ -110,7 +110,7 @@ async function attempted(settings: AgentSettings, args: readonly string[], log: 
     });
     return code === 0 ? undefined : firstProblem(await readFile(log, "utf8"), code);
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return messageOf(error);
   }
 }
 

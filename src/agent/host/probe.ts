@@ -2,6 +2,8 @@
 import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 
+import { messageOf } from "../../index.ts";
+
 import { codeOf } from "../durable-file.ts";
 import { signatures } from "./erase.ts";
 
@@ -17,7 +19,7 @@ export async function probe(path: string): Promise<string[]> {
   try {
     return [...new Set((await signatures(path)).map(reasonOf))];
   } catch (error) {
-    return [`cannot be read: ${error instanceof Error ? error.message : String(error)}`];
+    return [`cannot be read: ${messageOf(error)}`];
   }
 }
 

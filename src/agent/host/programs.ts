@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 
-import { NotSupportedError, OrchestratorError, UnavailableError } from "../../index.ts";
+import { messageOf, NotSupportedError, OrchestratorError, UnavailableError } from "../../index.ts";
 import { programPath } from "../daemon-types.ts";
 import { firstProblem } from "./first-problem.ts";
 
@@ -130,7 +130,7 @@ async function spawned(program: string, file: string, args: readonly string[], o
     return {
       code: NOT_RUN,
       stdout: "",
-      stderr: `${program}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      stderr: `${program}: ${messageOf(cause)}`,
     };
   } finally {
     clearTimeout(timer);

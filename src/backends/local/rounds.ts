@@ -1,7 +1,7 @@
 /** Work that goes on in the background: the difference between what is wanted and what is there gets done, round by round. */
 import { setTimeout } from "node:timers/promises";
 
-import { type Log, type Operation, OrchestratorError } from "../../index.ts";
+import { type Log, messageOf, type Operation, OrchestratorError } from "../../index.ts";
 
 /** How long until the next round. */
 const BUSY_MS = 1000;
@@ -97,7 +97,7 @@ export class Rounds {
       this.#failure = undefined;
       return left;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       if (reason !== this.#failure && !this.#end.signal.aborted) this.#log.error(`${this.#name}: ${reason}`, { error });
       this.#failure = reason;
       return "more";

@@ -4,6 +4,7 @@ import {
   type DaemonDescription,
   type Device,
   type HostSpec,
+  NO_CONF_KEYRING,
   NO_SCHEDULE,
   OrchestratorError,
   ValidationError,
@@ -17,7 +18,6 @@ import { allSteps } from "./schedule.ts";
 const EBUSY = 16;
 
 /** Such a host gets no keyring of an administrator. */
-const NO_CONF_KEYRING = "_no_conf_keyring";
 
 export function hostReads(cluster: Cluster) {
   return {

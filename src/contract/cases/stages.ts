@@ -102,68 +102,69 @@ function goesNoFurther(write: Write): Case {
   };
 }
 
-function isResumed(write: Write): Case {
+/** A write that is begun in one process and resumed by the next; `between` is what becomes of the first. */
+function isResumedAfter(
+  write: Write,
+  { name, source }: Pick<Case, "name" | "source">,
+  between: (bench: Bench, begun: Held) => Promise<void>,
+): Case {
   return {
-    name: `${titleOf(write)} is resumed when the process is killed between its stages`,
-    source: "ceph-mgr may be killed at any time; what was answered as persistent becomes effective under the next one",
+    name: `${titleOf(write)} ${name}`,
+    source,
     needs: [write.method, ...write.needs],
     async run(bench) {
       outlives(bench, write);
       const begun = await held(bench, write);
-      await bench.restart("killed");
+      await between(bench, begun);
       await resumed(bench, write, begun);
     },
   };
+}
+
+function isResumed(write: Write): Case {
+  const facts = {
+    name: "is resumed when the process is killed between its stages",
+    source: "ceph-mgr may be killed at any time; what was answered as persistent becomes effective under the next one",
+  };
+  return isResumedAfter(write, facts, (bench) => bench.restart("killed"));
 }
 
 function goesOn(write: Write): Case {
-  return {
-    name: `${titleOf(write)} is resumed when the process ends while it becomes effective`,
+  const facts = {
+    name: "is resumed when the process ends while it becomes effective",
     source: "`ceph mgr fail` ends the process in the middle of things; the next one takes them up",
-    needs: [write.method, ...write.needs],
-    async run(bench) {
-      outlives(bench, write);
-      const begun = await held(bench, write);
-      begun.answered.leave();
-      bench.store.journal = "keeps";
-      await bench.restart("killed");
-      bench.store.journal = "open";
-      await resumed(bench, write, begun);
-    },
   };
+  return isResumedAfter(write, facts, async (bench, begun) => {
+    begun.answered.leave();
+    bench.store.journal = "keeps";
+    await bench.restart("killed");
+    bench.store.journal = "open";
+  });
 }
 
 function isResumedDone(write: Write): Case {
-  return {
-    name: `${titleOf(write)} is resumed after it was effective, and nothing happens twice`,
+  const facts = {
+    name: "is resumed after it was effective, and nothing happens twice",
     source: "the process may die after the effect and before the journal knows of it",
-    needs: [write.method, ...write.needs],
-    async run(bench) {
-      outlives(bench, write);
-      const begun = await held(bench, write);
-      bench.store.journal = "keeps";
-      begun.answered.leave();
-      await bench.settled([begun.operation]);
-      await bench.restart("killed");
-      bench.store.journal = "open";
-      await resumed(bench, write, begun);
-    },
   };
+  return isResumedAfter(write, facts, async (bench, begun) => {
+    bench.store.journal = "keeps";
+    begun.answered.leave();
+    await bench.settled([begun.operation]);
+    await bench.restart("killed");
+    bench.store.journal = "open";
+  });
 }
 
 function isSentAgain(write: Write): Case {
-  return {
-    name: `${titleOf(write)} sent again to the next process has its effect once`,
+  const facts = {
+    name: "sent again to the next process has its effect once",
     source: "the ceph client sends what was in flight again: 3 s after `mgr fail`, 32 s after a kill",
-    needs: [write.method, ...write.needs],
-    async run(bench) {
-      outlives(bench, write);
-      const begun = await held(bench, write);
-      await bench.restart("killed");
-      await again(bench, write, begun.prepared.params);
-      await resumed(bench, write, begun);
-    },
   };
+  return isResumedAfter(write, facts, async (bench, begun) => {
+    await bench.restart("killed");
+    await again(bench, write, begun.prepared.params);
+  });
 }
 
 const EACH = [waits, goesNoFurther, isResumed, goesOn, isResumedDone, isSentAgain];

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { changeHost, NO_SCHEDULE } from "../../../src/backends/local/hosts/record.ts";
+import { changeHost } from "../../../src/backends/local/hosts/record.ts";
 import { osdReads, osdWrites } from "../../../src/backends/local/osds/methods.ts";
 import { OsdPart } from "../../../src/backends/local/osds/part.ts";
 import { changeService } from "../../../src/backends/local/services/record.ts";
 import type { DriveGroupSpec } from "../../../src/index.ts";
+import { NO_SCHEDULE } from "../../../src/orchestrator/placement.ts";
 import { AgentError, effective, HOSTNAME } from "./stand-in-host.ts";
 import { type Disk, StandInOsds } from "./stand-in-osds.ts";
 

@@ -2,10 +2,18 @@
 import { isIP } from "node:net";
 
 import type { Daemon } from "../../../agent/client.ts";
-import { type Backend, type HostSpec, NotSupportedError, OrchestratorError, ValidationError } from "../../../index.ts";
+import {
+  type Backend,
+  type HostSpec,
+  NO_CONF_KEYRING,
+  NO_SCHEDULE,
+  NotSupportedError,
+  OrchestratorError,
+  ValidationError,
+} from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { objections } from "./ok-to-stop.ts";
-import { changeHost, type HostRecord, NO_CONF_KEYRING, NO_SCHEDULE, readHost } from "./record.ts";
+import { changeHost, type HostRecord, readHost } from "./record.ts";
 
 const EBUSY = 16;
 

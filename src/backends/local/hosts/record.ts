@@ -1,6 +1,7 @@
 /** What is kept about the host itself: its address, its labels, and whether it rests. */
 import { z } from "zod";
 
+import { NO_SCHEDULE } from "../../../index.ts";
 import type { Site } from "../site.ts";
 
 /** The key of the record. */
@@ -18,11 +19,6 @@ const hostRecord = z.strictObject({
   noout: z.string().nullable().default(null),
 });
 export type HostRecord = z.output<typeof hostRecord>;
-
-/** Daemons leave a host with this label, and no new ones are placed on it. */
-export const NO_SCHEDULE = "_no_schedule";
-/** Ceph's configuration and keyrings are not kept up on a host with this label. */
-export const NO_CONF_KEYRING = "_no_conf_keyring";
 
 /** The record, with its defaults where nothing was ever written. */
 export async function readHost(site: Site): Promise<HostRecord> {

@@ -3,6 +3,7 @@ import {
   type Backend,
   checkPlacement,
   type DriveGroupSpec,
+  messageOf,
   NotFoundError,
   OrchestratorError,
   serviceName,
@@ -200,7 +201,7 @@ async function makeOne({ site, maker }: OsdPart, key: string): Promise<number> {
 }
 
 function withMade(error: unknown, ids: readonly number[]): unknown {
-  const told = error instanceof Error ? error.message : String(error);
+  const told = messageOf(error);
   return new OrchestratorError(`${told} (osd.${ids.join(", osd.")} before it were made)`, { cause: error });
 }
 

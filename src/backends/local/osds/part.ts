@@ -2,6 +2,7 @@
 import {
   type DriveGroupSpec,
   matchingHosts,
+  messageOf,
   type Operation,
   OrchestratorError,
   type OsdPreview,
@@ -190,7 +191,7 @@ export class OsdPart {
         false,
       );
     } catch (error) {
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(messageOf(error));
     }
     for (const key of keys) await this.#tryMake(key, failures);
   }
@@ -205,7 +206,7 @@ export class OsdPart {
       const count = (this.#failed.get(record.data)?.failures ?? 0) + 1;
       const wait = Math.min(AGAIN_AT_MOST_MS, AGAIN_MS * 2 ** (count - 1));
       this.#failed.set(record.data, { failures: count, until: Date.now() + wait });
-      failures.push(error instanceof Error ? error.message : String(error));
+      failures.push(messageOf(error));
     }
   }
 
@@ -218,5 +219,5 @@ type Look = () => Promise<readonly [fraction: number, text: string] | null>;
 
 /** A look that fails, because the agent or the manager starts just then, is no end of the waiting: it is told and done again. */
 export function patiently(look: Look): Look {
-  return () => look().catch((error: unknown) => [0, error instanceof Error ? error.message : String(error)] as const);
+  return () => look().catch((error: unknown) => [0, messageOf(error)] as const);
 }

@@ -1,5 +1,5 @@
 /** The queue of OSDs that are being removed. It is in the agent's manifest and nowhere else. */
-import { NotFoundError, OrchestratorError, type OsdRemovalStatus } from "../../../index.ts";
+import { messageOf, NotFoundError, OrchestratorError, type OsdRemovalStatus } from "../../../index.ts";
 import type { Left } from "../rounds.ts";
 import type { Site } from "../site.ts";
 import { findOsd, pgCounts, readOsdMap } from "./ceph-osds.ts";
@@ -98,7 +98,7 @@ export class RemovalQueue {
       try {
         await this.#alone(() => this.#steps(id));
       } catch (error) {
-        failures.push(`osd.${id}: ${error instanceof Error ? error.message : String(error)}`);
+        failures.push(`osd.${id}: ${messageOf(error)}`);
       }
     }
     if (failures.length > 0) throw new OrchestratorError(failures.join("; "));

@@ -2,7 +2,7 @@
 import { setTimeout } from "node:timers/promises";
 
 import type { Daemon } from "../../../agent/client.ts";
-import type { PlaceableHost, ServiceSpec } from "../../../index.ts";
+import { messageOf, type PlaceableHost, type ServiceSpec } from "../../../index.ts";
 import { readHost } from "../hosts/record.ts";
 import { type Left, Rounds } from "../rounds.ts";
 import type { Site } from "../site.ts";
@@ -84,7 +84,7 @@ export class Services {
       this.#failures.delete(name);
       return left;
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       const known = this.#failures.get(name) === reason || this.#site.signal.aborted;
       this.#failures.set(name, reason);
       if (known) return "more";
