@@ -45,6 +45,7 @@ export {
   placementOf,
 } from "./orchestrator/placement.ts";
 export type { HealthCheck, Json, MgrPort } from "./orchestrator/ports.ts";
+export { withoutSecrets } from "./orchestrator/secrets.ts";
 export {
   type AnySpec,
   type ServiceType,

@@ -1,5 +1,5 @@
 /** The host agent: one state folder, its daemons, and those who ask on its socket or its standard input. */
-import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import type { Server, Socket } from "node:net";
 import { hostname } from "node:os";
 import type { Readable, Writable } from "node:stream";
@@ -61,7 +61,6 @@ export class Agent {
   /** Takes the state folder, and brings the daemons to what its manifest says. */
   static async start(settings: AgentSettings, parts: AgentParts): Promise<Agent> {
     mkdirSync(settings.stateDir, { recursive: true, mode: 0o711 });
-    chmodSync(settings.stateDir, 0o711); // daemons of another user go through it to their file devices
     const lock = takeLock(settings.stateDir);
     try {
       const agent = new Agent(settings, parts, lock, Manifest.open(settings.stateDir));

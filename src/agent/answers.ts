@@ -1,11 +1,11 @@
 /** Checks what is asked and turns what went wrong into what the caller gets. */
 import type { z } from "zod";
 
-import { isOrchestratorError, messageOf, ValidationError } from "../index.ts";
+import { isOrchestratorError, messageOf, ValidationError, withoutSecrets } from "../index.ts";
 import type { Connection } from "../rpc/connection.ts";
 import { type ErrorObject, WireCode } from "../rpc/errors.ts";
 import type { Handlers } from "./handlers.ts";
-import { type AgentLog, withoutKeys } from "./log.ts";
+import type { AgentLog } from "./log.ts";
 import { AGENT_ERRORS, METHODS, type Method } from "./protocol.ts";
 
 /** Has a connection answer all of the agent's methods. */
@@ -42,9 +42,9 @@ export function toWireError(error: unknown, method: string, log: AgentLog): Erro
   if (isOrchestratorError(error)) {
     const type = error.type in AGENT_ERRORS ? (error.type as keyof typeof AGENT_ERRORS) : "OrchestratorError";
     const reason = "reason" in error && typeof error.reason === "string" ? { reason: error.reason } : {};
-    return { code: AGENT_ERRORS[type], message: withoutKeys(error.message), data: { type, ...reason } };
+    return { code: AGENT_ERRORS[type], message: withoutSecrets(error.message), data: { type, ...reason } };
   }
-  const message = withoutKeys(messageOf(error));
+  const message = withoutSecrets(messageOf(error));
   log.error(`${method} failed unexpectedly: ${message}`, { stack: error instanceof Error ? error.stack : undefined });
   return {
     code: WireCode.internal,

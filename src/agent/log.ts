@@ -1,6 +1,8 @@
 /** The agent's log: JSON lines on stderr. Params never go into it, since they carry keyrings. */
 import { pino } from "pino";
 
+import { withoutSecrets } from "../index.ts";
+
 export interface AgentLog {
   debug(message: string, values?: Record<string, unknown>): void;
   info(message: string, values?: Record<string, unknown>): void;
@@ -8,20 +10,12 @@ export interface AgentLog {
   error(message: string, values?: Record<string, unknown>): void;
 }
 
-/** cephx keys, and the keys of certificates. */
-const secret = /\bA[Qg][A-Za-z0-9+/]{36,80}={0,2}|-----BEGIN [A-Z ]*PRIVATE KEY-----[^"]*/g;
-
-/** The text without what looks like a key. */
-export function withoutKeys(text: string): string {
-  return text.replace(secret, "[secret]");
-}
-
 /** A log at this level: debug, info, warn or error. */
 export function createLog(level: string): AgentLog {
   const destination = pino.destination({ fd: 2, sync: true });
   // With stderr gone there is nobody left to tell, and a lost log must not end the agent.
   destination.on("error", () => undefined);
-  const log = pino({ level, base: null }, { write: (line: string) => destination.write(withoutKeys(line)) });
+  const log = pino({ level, base: null }, { write: (line: string) => destination.write(withoutSecrets(line)) });
   return {
     debug: (message, values = {}) => log.debug(values, message),
     info: (message, values = {}) => log.info(values, message),

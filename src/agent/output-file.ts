@@ -3,7 +3,7 @@ import { closeSync, copyFileSync, fstatSync, mkdirSync, openSync, readSync, stat
 import { dirname } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
-import { withoutKeys } from "./log.ts";
+import { withoutSecrets } from "../index.ts";
 
 const LARGEST = 4 * 1024 ** 2;
 const TAIL = 64 * 1024;
@@ -47,7 +47,7 @@ export function lastLine(path: string, from: number): string | undefined {
     .map((line) => line.trim().replace(LOG_HEAD, "").trim())
     .filter((line) => line !== "");
   const line = lines.findLast((text) => TELLING.test(text)) ?? lines.at(-1);
-  return line === undefined ? undefined : withoutKeys(line).slice(0, LONGEST_LINE);
+  return line === undefined ? undefined : withoutSecrets(line).slice(0, LONGEST_LINE);
 }
 
 function tailOf(path: string, from: number): string {

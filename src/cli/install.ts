@@ -22,6 +22,7 @@ import { fileURLToPath } from "node:url";
 import { nodeProblem } from "../main/node-version.ts";
 import { ownFolder } from "../main/own-files.ts";
 import { VERSION } from "../main/version.ts";
+import { messageOf } from "../orchestrator/errors.ts";
 import { CommandError } from "./errors.ts";
 
 const moduleName = "orchbridge";
@@ -50,7 +51,7 @@ export function install({ mgrDir, node }: InstallOptions, source: string = built
   } catch (cause) {
     rmSync(fresh, { recursive: true, force: true });
     if (cause instanceof CommandError) throw cause;
-    throw new CommandError(`${target} was not written: ${cause instanceof Error ? cause.message : String(cause)}`, {
+    throw new CommandError(`${target} was not written: ${messageOf(cause)}`, {
       cause,
     });
   }
