@@ -88,7 +88,7 @@ async function runAll(): Promise<TestReport[]> {
 
 async function runCephTests(): Promise<TestReport> {
   const problem = await run(build);
-  if (problem === null) return runTests(vitest("ceph", 60));
+  if (problem === null) return runTests(vitest("ceph", 70));
   const reason = `${problem}; the tests against a real Ceph need it`;
   return { passed: 0, failed: [{ name: build.name, reason }], skipped: [] };
 }
