@@ -1,7 +1,8 @@
 /**
- * `npm run local-crash`: the local backend's activities, each met by each fault at a random moment, on real daemons.
+ * `npm run local-crash`: the local backend's activities, each met by each fault at a random moment, on real daemons; then upgrades
+ * of hosts of their own, with faults in their midst.
  *
- *   npm run local-crash -- [--release NAME]... [--runs N] [--seed N] [--write]
+ *   npm run local-crash -- [--release NAME]... [--runs N] [--upgrades N] [--seed N] [--write]
  *
  * `--write` puts the figures into docs/reliability.md. Exit code 1: an object was lost, or a promise was broken.
  */
@@ -15,6 +16,8 @@ import { ACTIVITIES } from "../test/local-crash/activities.ts";
 import { begin, OPTIONS } from "../test/local-crash/beginning.ts";
 import { FAULTS } from "../test/local-crash/faults.ts";
 import { type Outcome, oneRun } from "../test/local-crash/one-run.ts";
+import { UPGRADE_FAULTS } from "../test/local-crash/upgrade-faults.ts";
+import { type UpgradeOutcome, upgradeRun, upgradeSection } from "../test/local-crash/upgrade-run.ts";
 import { missing, type Release } from "../testbed/cluster.ts";
 import { isRelease, RELEASE_NAMES } from "../testbed/releases.ts";
 
@@ -22,6 +25,7 @@ const { values } = parseArgs({
   options: {
     release: { type: "string", multiple: true, default: ["tentacle"] },
     runs: { type: "string", default: String(ACTIVITIES.length * FAULTS.length) },
+    upgrades: { type: "string", default: String(UPGRADE_FAULTS.length) },
     seed: { type: "string", default: "1" },
     write: { type: "boolean", default: false },
   },
@@ -32,6 +36,7 @@ const place = /(<!-- local crash: written by npm run local-crash -- --write -->\
 const sections: string[] = [];
 let broken = 0;
 for (const release of values.release) {
+  if (Number(values.runs) === 0) break;
   if (!isRelease(release)) throw new Error(`--release: expected one of ${RELEASE_NAMES.join(", ")}, got ${release}`);
   const reason = missing(release);
   if (reason !== null) throw new Error(reason);
@@ -39,6 +44,9 @@ for (const release of values.release) {
   broken += outcomes.filter((outcome) => outcome.broken.length > 0).length;
   sections.push(section(release, outcomes));
 }
+const upgrades = await upgraded();
+broken += upgrades.filter((outcome) => outcome.broken.length > 0).length;
+if (upgrades.length > 0) sections.push(upgradeSection(values.seed, upgrades));
 const text = sections.join("\n\n");
 console.log(`\n${text}`);
 if (values.write) {
@@ -75,6 +83,21 @@ async function onRelease(release: Release): Promise<Outcome[]> {
     const left = await at.cluster.down({ keep: bad });
     if (left.length > 0) console.error(`left: ${left.map(({ command }) => command).join("; ")}`);
     if (bad) console.error(`the logs are kept in ${at.cluster.dir}`);
+  }
+  return outcomes;
+}
+
+/** Each fault strikes first in one of them; with one manager and with two by turns. */
+async function upgraded(): Promise<UpgradeOutcome[]> {
+  const random = seeded(Number(values.seed));
+  const outcomes: UpgradeOutcome[] = [];
+  for (let run = 0; run < Number(values.upgrades); run += 1) {
+    const outcome = await upgradeRun(2 - (run % 2), UPGRADE_FAULTS[run % UPGRADE_FAULTS.length]!, random);
+    outcomes.push(outcome);
+    const struck = outcome.struck.map(({ fault, daemon }) => `${fault} at ${daemon}`).join(", ");
+    const said = outcome.broken.length === 0 ? "ok" : outcome.broken.join("; ");
+    console.error(`upgrade ${run + 1}: ${outcome.mgrs} mgr(s), ${struck}: ${said} (${outcome.tookS.toFixed(1)} s)`);
+    if (outcome.broken.length > 0) break;
   }
   return outcomes;
 }

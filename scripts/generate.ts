@@ -1,11 +1,13 @@
 /**
- * Makes everything that is generated from schemas/: types, method tables, validators' bundle, Python classes, docs, samples.
+ * Makes everything that is generated from schemas/: types, method tables, validators' bundle, Python classes, docs, samples;
+ * and the reference of what is exported from the sources.
  *
  *   node scripts/generate.ts           writes it
  *   node scripts/generate.ts --check   writes nothing, names what is stale, and fails if anything is
  */
 
 import { join } from "node:path";
+import { generateApi } from "./generate/api.ts";
 import { buildDefinitions } from "./generate/definitions.ts";
 import { generateErrors, generateProtocol } from "./generate/docs.ts";
 import { loadModel, SchemaRefused } from "./generate/load.ts";
@@ -37,14 +39,20 @@ async function generate(): Promise<Output> {
   ]);
 }
 
+/** Read from what is written by now, generated types among it. */
+function reference(): Output {
+  return new Map([["docs/api.md", generateApi(root)]]);
+}
+
 try {
   const output = await generate();
   if (process.argv.includes("--check")) {
-    const stale = staleFiles(root, output);
+    const stale = staleFiles(root, new Map([...output, ...reference()]));
     for (const path of stale) console.error(`${path} is stale: run npm run generate`);
     process.exitCode = stale.length > 0 ? 1 : 0;
   } else {
     writeOutput(root, output);
+    writeOutput(root, new Map([...output, ...reference()]));
   }
 } catch (error) {
   if (!(error instanceof SchemaRefused)) throw error;

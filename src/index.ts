@@ -15,10 +15,12 @@ export type { Log, MaybePromise, Operation, Persisted, ReadCall, WriteCall, Writ
 export {
   checkDriveGroup,
   deviceClassOf,
+  type Gaps,
   type OsdLayout,
   osdLayouts,
   osdsOn,
   pathsOf,
+  previewOf,
 } from "./orchestrator/drive-groups.ts";
 export {
   isOrchestratorError,
@@ -30,7 +32,7 @@ export {
   UnavailableError,
   ValidationError,
 } from "./orchestrator/errors.ts";
-export type { BackendMethodName, BackendMethods } from "./orchestrator/generated/methods.ts";
+export type { BackendFeatures, BackendMethodName, BackendMethods } from "./orchestrator/generated/methods.ts";
 export type * from "./orchestrator/generated/types.ts";
 export type { Permissions } from "./orchestrator/permissions.ts";
 export {

@@ -24,6 +24,9 @@ from .supervisor import Supervisor
 
 if not MODERN:
     from .classic import Completions
+    from .completion import Shapes
+    from .native import to_native
+    from .native_classic import ReadCompletion, WriteCompletion
 
 
 class Bridge:
@@ -54,7 +57,8 @@ class Bridge:
         self.calls = Calls(self.supervisor, self.stats, self.operations.begin)
         self._port = MgrPort(self, events, self.log)
         if not MODERN:
-            self.completions = Completions(self.supervisor, self.calls, events, self.stats)
+            shapes = Shapes(ReadCompletion, WriteCompletion, lambda method, value: to_native(method.result, value))
+            self.completions = Completions(self.supervisor, self.calls, events, self.stats, shapes)
 
     def run(self) -> None:
         """Runs until `stop`. The lead is claimed while Node starts."""
@@ -140,7 +144,7 @@ class Bridge:
         now = time.monotonic()
         down = supervisor.down
         state = supervisor.available()
-        wanted = supervisor.settings.backend is not None or supervisor.settings_error is not None
+        wanted = supervisor.settings.chosen or supervisor.settings_error is not None
         unavailable = state.reason if down is None and wanted and not state.available else None
         self.health.look(now, down, unavailable, supervisor.lasting, supervisor.failures)
         self._sweep(now, state.available and self.lease.settled)

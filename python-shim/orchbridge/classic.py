@@ -1,4 +1,4 @@
-"""The completions of 14.2: made at once, started by `wait`, persistent when answered; what follows: second_stages."""
+"""The completions up to 14.2: made at once, started by `wait`, persistent when answered; then: second_stages."""
 
 import collections
 import threading
@@ -7,21 +7,17 @@ import weakref
 from dataclasses import dataclass
 from typing import Any, Deque, Dict, Iterable, List, Optional
 
-import orchestrator
-
 from .calls import GRACE, Calls, written
-from .completion import ReadCompletion, WriteCompletion
+from .completion import Events, Shapes
 from .connection import Connection
-from .errors import classic_exception, to_exception
-from .failure import BadAnswer, BridgeFailure, CallTimeout, WireError
+from .failure import BadAnswer, BridgeFailure, CallTimeout, Unavailable, WireError
 from .generated.methods import Method
-from .native import to_native
-from .progress import ProgressEvents
 from .second_stages import SecondStages
 from .stats import Stats
 from .supervisor import Supervisor
 
 NEVER_WAITED_FOR = 600.0
+_BUG = 1007
 
 
 @dataclass
@@ -43,11 +39,12 @@ class _Submitted:
 class Completions:
     """Makes completions, waits for them, and ends them."""
 
-    def __init__(self, supervisor: Supervisor, calls: Calls, events: ProgressEvents, stats: Stats) -> None:
+    def __init__(self, supervisor: Supervisor, calls: Calls, events: Events, stats: Stats, shapes: Shapes) -> None:
         self._supervisor = supervisor
         self._calls = calls
         self._events = events
         self._stats = stats
+        self._shapes = shapes
         self.second_stages = SecondStages(events)
         self._lock = threading.Lock()
         self._submitted: Dict[str, _Submitted] = {}
@@ -83,7 +80,7 @@ class Completions:
 
     def make(self, name: str, method: Method) -> Any:
         """A completion without a call behind it."""
-        completion: Any = WriteCompletion() if method.kind == "write" else ReadCompletion()
+        completion: Any = self._shapes.write() if method.kind == "write" else self._shapes.read()
         completion.method_name = name
         if method.kind == "write":
             completion.progress = 0.0
@@ -93,7 +90,7 @@ class Completions:
         """A completion that failed before it was sent."""
         completion = self.make(name, method)
         completion.text = name.replace("_", " ")
-        completion.exception = to_exception(failure)
+        completion.fail(failure)
         self._stats.note(name, str(failure))
         return completion
 
@@ -123,7 +120,7 @@ class Completions:
         """Ends what is unfinished; for bugs of this module."""
         for completion in completions:
             if completion.should_wait:
-                completion.exception = classic_exception(orchestrator.OrchestratorError, text)
+                completion.fail(WireError(_BUG, text))
 
     def _wait(self, entries: List[_Submitted]) -> None:
         began = time.monotonic()
@@ -190,7 +187,7 @@ class Completions:
                 value, operations = written(entry.name, value)
             else:
                 operations = []
-            value = to_native(entry.method.result, value)
+            value = self._shapes.native(entry.method, value)
         except BridgeFailure as failure:
             self._fail(entry, failure)
             return
@@ -210,7 +207,7 @@ class Completions:
         self._stats.end(entry.name, str(failure))
         completion = entry.completion()
         if completion is not None:
-            completion.exception = to_exception(failure)
+            completion.fail(failure)
         if entry.progress_id is not None:
             self.second_stages.finish(entry.progress_id, completion, failure)
 
@@ -241,7 +238,7 @@ class Completions:
         self._forget(entry)
         completion = entry.completion()
         if completion is not None:
-            completion.exception = classic_exception(orchestrator.OrchestratorError, why)
+            completion.fail(Unavailable(why))
         if entry.progress_id is not None:
             self._events.fail(entry.progress_id, why)
         self._drop([entry.call])

@@ -1,11 +1,13 @@
-"""The completion objects of 14.2, as their callers look at them."""
+"""What a completion keeps of its call, whoever reads it: a manager of 14.2, or a Python program of its own."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Callable, Protocol
 
-import orchestrator
+from .failure import BridgeFailure
+from .generated.methods import Method
 
 
-class _Completion:
+class Completion:
     """What both kinds share: the call behind it, its end, and its text in the progress module."""
 
     call_id = ""
@@ -13,24 +15,33 @@ class _Completion:
     text = ""
     value: Any = None
     answered = False
+    exception: Any
 
     @property
     def result(self) -> Any:
         return self.value
 
+    @property
+    def is_errored(self) -> bool:
+        return self.exception is not None
+
     def __str__(self) -> str:
         return self.text
 
+    def fail(self, failure: BridgeFailure) -> None:
+        """Ends it, with the exception that its readers know."""
+        raise NotImplementedError
 
-class ReadCompletion(_Completion, orchestrator.ReadCompletion):  # type: ignore[misc]
+
+class ReadState(Completion):
     """A read. Complete once it is answered."""
 
     @property
     def is_complete(self) -> bool:
-        return bool(self.answered or self.is_errored)
+        return self.answered or self.is_errored
 
 
-class WriteCompletion(_Completion, orchestrator.WriteCompletion):  # type: ignore[misc]
+class WriteState(Completion):
     """A write. Persistent once it is answered, effective once it has happened."""
 
     effective = False
@@ -45,5 +56,25 @@ class WriteCompletion(_Completion, orchestrator.WriteCompletion):  # type: ignor
 
     @property
     def should_wait(self) -> bool:
-        # The base class waits for ever for a write that failed before it was persistent.
+        # Ceph's own class waits for ever for a write that failed before it was persistent.
         return not (self.answered or self.is_errored)
+
+
+class Events(Protocol):
+    """Who hears of writes between persistent and effective."""
+
+    def update(self, event: str, message: str, fraction: float) -> None: ...
+
+    def complete(self, event: str) -> None: ...
+
+    def fail(self, event: str, message: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The classes in which completions and their results are handed out."""
+
+    read: Callable[[], Completion]
+    write: Callable[[], Completion]
+    # The result of a method, of the wire's types, as its callers know it.
+    native: Callable[[Method, Any], Any]

@@ -1,27 +1,16 @@
 """Failures of a call, as the exceptions that Ceph's callers know."""
 
-import errno
-from typing import Any, Tuple
+from typing import Any
 
 import orchestrator
 
-from .failure import BadAnswer, BadValue, BridgeFailure, CallTimeout, ConnectionLost, Unavailable, WireError
-from .generated.methods import ERRORS
-
-# Local failures, by the row of the table that they are like.
-_LOCAL = (
-    (CallTimeout, "TimeoutError"),
-    (ConnectionLost, "UnavailableError"),
-    (Unavailable, "UnavailableError"),
-    (BadValue, "ValidationError"),
-    (BadAnswer, "InvalidAnswerError"),
-)
-_BY_TYPE = {row.type: row for row in ERRORS.values()}
+from .error_rows import row_of
+from .failure import BridgeFailure
 
 
 def to_exception(failure: BridgeFailure) -> Exception:
     """The exception for an OrchResult or a completion of the installed release."""
-    python, number = _row(failure)
+    python, number = row_of(failure)
     text = str(failure)
     if python == "NotImplementedError":
         return NotImplementedError(text)
@@ -41,22 +30,9 @@ def classic_exception(cls: Any, text: str) -> Exception:
 
 def errno_of(failure: BridgeFailure) -> int:
     """The positive errno of a command that ends with the failure."""
-    return _row(failure)[1]
+    return row_of(failure)[1]
 
 
 def _typed(exception: Any) -> Exception:
     assert isinstance(exception, Exception)
     return exception
-
-
-def _row(failure: BridgeFailure) -> Tuple[str, int]:
-    """The name of the Python exception and the positive errno."""
-    if isinstance(failure, WireError):
-        row = ERRORS.get(failure.code)
-        exception, number = ("OrchestratorError", errno.EIO) if row is None else (row.exception, row.errno)
-        told = failure.data.get("errno")
-        return exception, abs(told) if isinstance(told, int) and told else number
-    for local, name in _LOCAL:
-        if isinstance(failure, local):
-            return _BY_TYPE[name].exception, _BY_TYPE[name].errno
-    return "OrchestratorError", errno.EIO

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from typing import Any, Dict, Protocol, Sequence
+from typing import Any, Callable, Dict, Protocol, Sequence
 
 from .connection import Connection
 from .failure import BridgeFailure, CallTimeout
@@ -26,6 +26,25 @@ class Owner(Protocol):
         """The process is gone and the connection closed; called once, from a thread of its own."""
 
 
+class Process(Protocol):
+    """The far side of a link: see NodeProcess, and AttachedProcess for one that is not ours."""
+
+    read_fd: int
+    write_fd: int
+    end: str
+
+    @property
+    def end_was_asked(self) -> bool: ...
+
+    def watch(self, on_exit: Callable[[str], None]) -> None: ...
+
+    def wait(self, timeout: float) -> bool: ...
+
+    def expect_end(self, reason: str) -> None: ...
+
+    def kill(self, reason: str) -> None: ...
+
+
 class NodeLink:
     """Starts a process. OSError when that is not possible."""
 
@@ -33,11 +52,14 @@ class NodeLink:
         self, command: Sequence[str], owner: Owner, log: logging.Logger, variables: Sequence[str] = ()
     ) -> None:
         self._started_with = (list(command), list(variables))
+        self._silent_pings = 0
+        self._take(NodeProcess(command, log, variables), owner, log)
+
+    def _take(self, process: Process, owner: Owner, log: logging.Logger) -> None:
         self._owner = owner
         self._log = log
-        self._silent_pings = 0
-        self.process = NodeProcess(command, log, variables)
-        self.connection = Connection(self.process.read_fd, self.process.write_fd, self)
+        self.process = process
+        self.connection = Connection(process.read_fd, process.write_fd, self)
 
     def start(self) -> None:
         """From now on the owner hears of it."""

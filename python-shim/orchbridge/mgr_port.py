@@ -6,9 +6,9 @@ import threading
 import zlib
 from typing import Any, Callable, Dict, Optional, Protocol, Tuple
 
+from .completion import Events
 from .connection import Connection
 from .failure import BadValue, BridgeFailure
-from .progress import ProgressEvents
 from .wire import SAFE_INTEGER
 from .workers import Workers
 
@@ -53,7 +53,7 @@ class _Failed(Exception):
 class MgrPort:
     """Serves the requests off the threads that read messages: a monitor without quorum does not answer for long."""
 
-    def __init__(self, manager: Manager, events: ProgressEvents, log: logging.Logger) -> None:
+    def __init__(self, manager: Manager, events: Events, log: logging.Logger) -> None:
         self._manager = manager
         self._events = events
         self._log = log

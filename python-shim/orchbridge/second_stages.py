@@ -6,10 +6,9 @@ import weakref
 from dataclasses import dataclass
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
-from .errors import to_exception
+from .completion import Events
 from .failure import BridgeFailure, Unavailable
 from .followed import NOT_TAKEN_UP, Followed
-from .progress import ProgressEvents
 
 # A caller may tell the progress module of a completion after its end was told; that makes the event anew.
 COMPLETED_AGAIN_AFTER = 10.0
@@ -27,7 +26,7 @@ class _Running:
 class SecondStages:
     """They outlive the Node process: its next one takes them up from the journal."""
 
-    def __init__(self, events: ProgressEvents) -> None:
+    def __init__(self, events: Events) -> None:
         self._events = events
         self._lock = threading.Lock()
         # Several writes may wait for one operation: equal ones join it.
@@ -73,7 +72,7 @@ class SecondStages:
         for running in done:
             completion = running.completion()
             if completion is not None and failure is not None:
-                completion.exception = to_exception(failure)
+                completion.fail(failure)
             self.finish(running.progress_id, completion, failure)
         return bool(runs)
 

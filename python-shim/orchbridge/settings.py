@@ -51,6 +51,12 @@ DECLARED: List[Dict[str, Any]] = [
         "desc": "Absolute path of a file to record the session in",
         "runtime": True,
     },
+    {
+        "name": "attach",
+        "type": "str",
+        "desc": "For a backend's author: the socket of orchbridge attach, whose process is used in place of ours",
+        "runtime": True,
+    },
 ]
 
 # A packaged manager runs with ProtectHome and PrivateTmp: files there do not exist for it.
@@ -78,6 +84,13 @@ class Settings:
     call_timeout: Optional[float] = None
     memory_limit: Optional[int] = None
     record_path: Optional[str] = None
+    # The socket of a process that is not ours, which has a backend of its own and takes backend_options.
+    attach: Optional[str] = None
+
+    @property
+    def chosen(self) -> bool:
+        """Whether there is a backend to use at all."""
+        return self.backend is not None or self.attach is not None
 
     @property
     def backend_choice(self) -> Dict[str, Any]:
@@ -92,10 +105,11 @@ class Settings:
 
     def needs_new_process(self, other: "Settings") -> bool:
         """Whether a change to `other` takes effect only in a new Node process."""
-        return (self.node_path, self.memory_limit, self.record_path) != (
+        return (self.node_path, self.memory_limit, self.record_path, self.attach) != (
             other.node_path,
             other.memory_limit,
             other.record_path,
+            other.attach,
         )
 
 
@@ -122,6 +136,7 @@ def read_settings(get: Callable[[str], Any]) -> Settings:
         call_timeout=checked("call_timeout", _timeout),
         memory_limit=checked("memory_limit", _memory),
         record_path=checked("record_path", _record_path),
+        attach=checked("attach", _socket),
     )
     if problems:
         raise SettingsError("; ".join(problems))
@@ -166,6 +181,13 @@ def _record_path(name: str, value: Any) -> str:
     return str(value)
 
 
+def _socket(name: str, value: Any) -> str:
+    """Whose it is, is looked at when it is there."""
+    path = str(value)
+    _check_place(name, path, os.path.realpath(path))
+    return path
+
+
 def _json_object(value: Any) -> Any:
     """The parsed options of the backend, and what is wrong with them."""
     if value is None or not str(value).strip():
@@ -188,12 +210,8 @@ def _no_constant(constant: str) -> Any:
 def _trusted_file(name: str, value: Any) -> str:
     """The path of a file whose code may run with the manager's rights."""
     path = str(value)
-    if not os.path.isabs(path):
-        raise SettingsError(f"{name}: expected an absolute path, got {path!r}")
     real = os.path.realpath(path)
-    for folder in HIDDEN_FOLDERS:
-        if any(place == folder or place.startswith(folder + "/") for place in (os.path.normpath(path), real)):
-            raise SettingsError(f"{name}: {path} lies under {folder}, which a packaged manager cannot see; move it")
+    _check_place(name, path, real)
     try:
         entry = os.stat(real)
     except OSError as error:
@@ -204,11 +222,19 @@ def _trusted_file(name: str, value: Any) -> str:
         raise SettingsError(f"{name}: {path} must be owned by root or the manager's user; run chown root {path}")
     if entry.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise SettingsError(f"{name}: {path} must not be writable by others; run chmod go-w {path}")
-    _check_folders(name, real)
+    check_folders(name, real)
     return path
 
 
-def _check_folders(name: str, real: str) -> None:
+def _check_place(name: str, path: str, real: str) -> None:
+    if not os.path.isabs(path):
+        raise SettingsError(f"{name}: expected an absolute path, got {path!r}")
+    for folder in HIDDEN_FOLDERS:
+        if any(place == folder or place.startswith(folder + "/") for place in (os.path.normpath(path), real)):
+            raise SettingsError(f"{name}: {path} lies under {folder}, which a packaged manager cannot see; move it")
+
+
+def check_folders(name: str, real: str) -> None:
     """Who can write into a folder above a file can put another in its place. Node itself may not look so far up."""
     folder = os.path.dirname(real)
     while True:

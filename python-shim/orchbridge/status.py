@@ -22,6 +22,7 @@ def status_of(bridge: Any) -> Dict[str, Any]:
     connection = supervisor.connection
     now = time.monotonic()
     hello = supervisor.hello if connection is not None else {}
+    attach = supervisor.settings.attach
     return {
         "version": hello.get("version"),
         "schema_hash": SCHEMA_HASH,
@@ -46,7 +47,9 @@ def status_of(bridge: Any) -> Dict[str, Any]:
             "last_end_at": utc(supervisor.last_end_at),
             "last_end_requested": supervisor.last_end_requested,
         },
-        "permissions": None if connection is None else supervisor.permissions.sentence(str(hello.get("node", ""))),
+        "permissions": None if connection is None else _permissions(supervisor, str(hello.get("node", ""))),
+        # Where the author's process listens that is used in place of one of ours.
+        "attached": None if attach is None else {"socket": attach, "stands_still": supervisor.stands_still},
         "calls": {**bridge.stats.counts(), "on_the_wire": 0 if connection is None else connection.pending},
         "completions": None if MODERN else bridge.completions.counts(),
         "operations": bridge.operations.titles(),
@@ -55,6 +58,12 @@ def status_of(bridge: Any) -> Dict[str, Any]:
         "last_errors": bridge.stats.errors(),
         "bridge": bridge.calls.ask("bridge/status", {}, 2.0),
     }
+
+
+def _permissions(supervisor: Any, node: str) -> str:
+    if supervisor.settings.attach is not None:
+        return "those of the attached process, which are not limited"
+    return str(supervisor.permissions.sentence(node))
 
 
 def _lease(lease: Any) -> Dict[str, Any]:
@@ -77,6 +86,9 @@ def _lines(status: Dict[str, Any]) -> List[str]:
         f"Backend: {backend['name'] or '(none)'}",
         f"Available: {'Yes' if backend['available'] else 'No (' + backend['reason'] + ')'}",
     ]
+    if status["attached"] is not None:
+        still = ", which does not answer" if status["attached"]["stands_still"] else ""
+        lines.append(f"Attached: the process at {status['attached']['socket']}{still}")
     if status["permissions"] is not None:
         lines.append(f"Permissions: {status['permissions']}")
     if node["running"]:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, Callable, Dict, List, Optional, Protocol
 
+from .attach import STANDS_STILL, AttachedLink, NotAttached
 from .connection import Connection
 from .declarations import BackendRefused, Declarations
 from .failure import BridgeFailure, CallTimeout, Unavailable, WireError
@@ -77,6 +78,8 @@ class Supervisor:
         self._declarations = Declarations(log)
         self._link: Optional[NodeLink] = None
         self._introduced = False
+        # An attached process stood still when it was to take changed options.
+        self._options_wait = False
         self._next_start = 0.0
         self._problem: Optional[str] = "orchbridge has not started yet"
         self._lasting = False
@@ -130,16 +133,24 @@ class Supervisor:
         state = self.state
         return state.backend if state is not None and state.backend else self.settings.backend
 
+    @property
+    def stands_still(self) -> bool:
+        """Whether an attached process has answered nothing for a while. One of ours would be ended."""
+        link = self._link
+        return isinstance(link, AttachedLink) and link.stands_still
+
     def available(self) -> BackendState:
         """The state of the backend, or of what is in its way."""
         if self._stood_down is not None:
             return BackendState(reason=self._stood_down, backend=self.settings.backend)
         if self.settings_error is not None:
             return BackendState(reason=self.settings_error)
-        if self._configured and self.settings.backend is None and not self._lasting:
+        if self._configured and not self.settings.chosen and not self._lasting:
             return BackendState(reason=UNSET_BACKEND)
         if self.connection is None:
             return BackendState(reason=self._problem or "the Node process ended", backend=self.settings.backend)
+        if self.stands_still:
+            return BackendState(reason=STANDS_STILL, backend=self.backend)
         return self.state or BackendState(reason="the backend is starting", backend=self.settings.backend)
 
     # What callers need
@@ -223,6 +234,8 @@ class Supervisor:
         elif self._introduced:
             link.watch_memory(self.hello.get("pid"), self.settings.resident_limit)
             link.watch(stood_still)
+            if self._options_wait and not self.stands_still:
+                self._configure(link, self.settings)
             self._last_tick = time.monotonic()
 
     def _take_options(self) -> None:
@@ -257,6 +270,9 @@ class Supervisor:
 
     def _hand_over(self, link: NodeLink, former: Settings, settings: Settings) -> None:
         """Other options to a process that runs: to itself, or to another one, when it may not do what they need."""
+        if isinstance(link, AttachedLink):
+            self._configure(link, settings)
+            return
         try:
             # The new backend's files may be others than those that this process may read.
             same = link.starts_like(self._command(settings, self.permissions), self.permissions)
@@ -293,16 +309,22 @@ class Supervisor:
     def _configure(self, link: NodeLink, settings: Settings) -> None:
         # The state stays until Node tells another one: it does not when nothing changes.
         params = {"backend": settings.backend_choice, "call_timeout": settings.call_timeout}
+        attached = isinstance(link, AttachedLink)
+        self._options_wait = False
         try:
-            link.connection.call("bridge/configure", params, START_TIMEOUT)
+            link.connection.call("bridge/configure", params, PING_TIMEOUT if attached else START_TIMEOUT)
         except BridgeFailure as failure:
+            if attached and isinstance(failure, CallTimeout):
+                self._options_wait = True
+                return
             self._log.error("could not hand over the changed options: %s", failure)
             link.kill("it did not take the changed options")
 
     # One process
 
     def _start(self) -> None:
-        declared = self._declarations.known(self.settings)
+        # What an attached process may do was not for us to say.
+        declared = NONE if self.settings.attach is not None else self._declarations.known(self.settings)
         link = self._launch(declared or NONE)
         if link is None:
             return
@@ -314,10 +336,12 @@ class Supervisor:
 
     def _launch(self, permissions: Permissions) -> Optional[NodeLink]:
         try:
-            command = self._command(self.settings, permissions)
-            link = NodeLink(command, self, self._log, permissions.environment)
+            link = self._new_link(permissions)
         except NodeMissing as missing:
             self._fail(str(missing))
+            return None
+        except NotAttached as absent:
+            self._postpone(str(absent))
             return None
         except OSError as error:
             self._fail(f"cannot start Node: {error}")
@@ -332,6 +356,12 @@ class Supervisor:
         if self._stood_down is not None:
             link.kill(self._stood_down)
         return link
+
+    def _new_link(self, permissions: Permissions) -> NodeLink:
+        if self.settings.attach is not None:
+            return AttachedLink(self.settings.attach, self, self._log)
+        command = self._command(self.settings, permissions)
+        return NodeLink(command, self, self._log, permissions.environment)
 
     def _with_declared(self, link: NodeLink) -> Optional[NodeLink]:
         """The process that may do what the backend declares: this one, or another in its place."""
@@ -371,6 +401,8 @@ class Supervisor:
             self._problem = None
             self._lasting = False
             self.connected_at = time.monotonic()
+            if isinstance(link, AttachedLink):
+                self._restarts.forget()  # how often its author starts it anew is no sign of a flaw
             self._changed.notify_all()
         self._log.info(
             "Node %s runs, pid %s, orchbridge %s",
@@ -393,6 +425,7 @@ class Supervisor:
             link.end(reason)
 
     def _forget(self) -> None:
+        self._options_wait = False
         self._link = None
         self._introduced = False
         self.state = None
@@ -406,6 +439,15 @@ class Supervisor:
             self._problem = problem
             self._lasting = True
             self._next_start = time.monotonic() + MISSING_RETRY
+            self._changed.notify_all()
+
+    def _postpone(self, problem: str) -> None:
+        """The author's process is not there, and may come at any time."""
+        with self._changed:
+            if self._problem != problem:
+                self._log.warning("%s", problem)
+            self._problem = problem
+            self._next_start = time.monotonic() + self._restarts.ended(time.monotonic())
             self._changed.notify_all()
 
     # What a link tells (Owner)
@@ -445,5 +487,6 @@ class Supervisor:
             self._next_start = time.monotonic() + delay
             self._problem = end
             self._changed.notify_all()
-        self._log.error("%s; it is started again in %.3g s", end, delay)
+        again = "connected to" if isinstance(link, AttachedLink) else "started"
+        self._log.error("%s; it is %s again in %.3g s", end, again, delay)
         self._wake.set()

@@ -76,6 +76,7 @@ class TablesTest(unittest.TestCase):
         self.assertEqual(inventory.params, {"host_filter": "InventoryFilter?", "refresh": "boolean"})
         self.assertTrue(methods.METHODS["available"].local)
         self.assertTrue(methods.METHODS["cert_store_get_key"].secret)
+        self.assertEqual(dict(methods.CLASSIC["describe_service"].results), {"mimic": "SeedServiceDescription"})
 
     def test_every_error_has_an_exception_the_shim_can_raise(self) -> None:
         known = {"OrchestratorError", "OrchestratorValidationError", "NotImplementedError"}

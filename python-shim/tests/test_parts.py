@@ -124,7 +124,12 @@ class OptionRules(unittest.TestCase):
     def test_only_some_changes_need_another_process(self) -> None:
         one = Settings(backend="a")
         self.assertFalse(one.needs_new_process(Settings(backend="b", call_timeout=3)))
-        for other in (Settings(node_path="/n"), Settings(memory_limit=64), Settings(record_path="/r")):
+        for other in (
+            Settings(node_path="/n"),
+            Settings(memory_limit=64),
+            Settings(record_path="/r"),
+            Settings(attach="/a"),
+        ):
             self.assertTrue(one.needs_new_process(other))
 
     def test_every_declared_option_is_read(self) -> None:

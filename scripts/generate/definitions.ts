@@ -150,13 +150,14 @@ function findPlaces(
 }
 
 function hash(model: Model, definitions: Record<string, Schema>): string {
-  const methods = model.methods.map(({ name, kind, page, translated, local, signatures }) => ({
+  const methods = model.methods.map(({ name, kind, page, translated, local, signatures, results }) => ({
     name,
     kind,
     page,
     translated,
     local,
     signatures,
+    results,
   }));
   const errors = model.errors.map(({ type, code, errno, python }) => ({ type, code, errno, python }));
   return createHash("sha256").update(JSON.stringify({ definitions, methods, errors })).digest("hex").slice(0, 16);

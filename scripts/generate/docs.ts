@@ -82,7 +82,7 @@ function describeMethod(method: Method): string {
     `*${facts.join(" · ")}*`,
     "",
     ...(method.params.length > 0 ? [...method.params.map(describeParam), ""] : []),
-    ...(method.result === null ? [] : [`Result: ${describeResult(method.result)}`, ""]),
+    ...(method.result === null ? [] : [`Result: ${describeResult(method.result)}${describeOthers(method)}`, ""]),
     ...describeErrors(method),
   ].join("\n");
 }
@@ -124,6 +124,13 @@ function typeText(schema: Schema): string {
   if (schema.enum !== undefined) return schema.enum.map((value) => `\`${JSON.stringify(value)}\``).join(" or ");
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   return `\`${typeName(schema)}\``;
+}
+
+/** What older releases are answered instead. */
+function describeOthers(method: Method): string {
+  return Object.entries(method.results)
+    .map(([release, schema]) => ` ${capital(release)}: ${describeResult(schema)}`)
+    .join("");
 }
 
 function classList(model: Model): string {

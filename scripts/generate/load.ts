@@ -17,6 +17,7 @@ interface RawMethod {
   "x-until"?: Release;
   "x-from"?: "shim" | "node";
   "x-signatures"?: Partial<Record<Release, string>>;
+  "x-results"?: Partial<Record<Release, Schema>>;
   "x-translated"?: true;
   "x-local"?: true;
   "x-page"?: true;
@@ -75,6 +76,8 @@ function checkMethod(method: RawMethod, index: number, types: ReadonlyMap<string
   });
   if (method.result !== undefined)
     refusals.push(...checkInline(method.result.schema, `/methods/${index}/result/schema`, types));
+  for (const [release, result] of Object.entries(method["x-results"] ?? {}))
+    refusals.push(...checkInline(result, `/methods/${index}/x-results/${release}`, types));
   return refusals;
 }
 
@@ -91,6 +94,7 @@ function toMethod(raw: RawMethod): Method {
     until: raw["x-until"] ?? null,
     from: raw["x-from"] ?? "shim",
     signatures: raw["x-signatures"] ?? {},
+    results: raw["x-results"] ?? {},
     translated: raw["x-translated"] ?? false,
     local: raw["x-local"] ?? false,
     page: raw["x-page"] ?? false,

@@ -60,6 +60,8 @@ export interface Method {
   until: Release | null;
   from: "shim" | "node";
   signatures: Partial<Record<Release, string>>;
+  /** Releases whose answer is another than `result`. */
+  results: Partial<Record<Release, Schema>>;
   translated: boolean;
   local: boolean;
   page: boolean;

@@ -109,9 +109,17 @@ function backendMethods(methods: readonly Method[]): string {
     const value = resultType(method.result);
     const result = method.kind === "read" ? `MaybePromise<${value}>` : `WriteResult<${value}>`;
     const doc = [method.summary, method.description, sinceDoc(method)].filter((part) => part !== "").join(" ");
-    return `  /** ${doc} */\n  ${camelCase(shortName(method.name))}(params: ${paramsName(method)}, call: ${call}): ${result};`;
+    return `  /** ${doc} */\n  ${camelCase(shortName(method.name))}?(params: ${paramsName(method)}, call: ${call}): ${result};`;
   });
-  return `/** All that a backend can do. A backend implements some of it; what it leaves out is a feature that is not supported. */\nexport interface BackendMethods {\n${lines.join("\n")}\n}\n`;
+  // Optional as they stand here: the compiler's language server shows no comment of a method that Partial<> made optional.
+  return `/** All that a backend can do. A backend implements some of it; what it leaves out is a feature that is not supported. */
+export interface BackendFeatures {
+${lines.join("\n")}
+}
+
+/** The same without a gap. */
+export type BackendMethods = Required<BackendFeatures>;
+`;
 }
 
 /** A method whose result is null gives nothing back. */

@@ -4,7 +4,8 @@ import { askAdminSocket } from "./admin-socket.ts";
 import type { ForeignDaemon } from "./foreign.ts";
 import { typeAndId } from "./launch-plan.ts";
 import type { ManifestEntry } from "./manifest.ts";
-import { environmentOf, otherRootOf, ownerOf, unitOf } from "./process-table.ts";
+import { originOf, whyStartedAgain } from "./outer-supervisor.ts";
+import { environmentOf, otherRootOf, ownerOf } from "./process-table.ts";
 import { adminSocketsOf } from "./sockets.ts";
 
 /** What programs of Ceph's heed; the rest is of whoever started it. */
@@ -15,12 +16,24 @@ const WITHIN_MS = 2000;
 /** Its removal deletes it: so nothing that could be more than one daemon's. */
 const DATA_FOLDER = /^(?:\/[^/.][^/]*){3,}$/;
 
-/** Its entry in the manifest, less the service. */
+/** Options that name a file or a folder, of any type of daemon. */
+const PATHS = /^(?:-c|-k|--conf|--keyring|--admin-socket|--\w+-data)$/;
+
+/** Its entry in the manifest, less the service. Throws where it could not be started again as it is. */
 export async function adoptable({ name, identity, argv }: ForeignDaemon): Promise<Omit<ManifestEntry, "service">> {
   const { pid } = identity;
+  const refuse = (why: string): never => {
+    throw new ValidationError(`${name} (pid ${pid}) cannot be taken over: ${why}`);
+  };
   const owner = ownerOf(pid);
-  if (owner === undefined || process.getuid?.() !== 0)
-    throw new ValidationError(`${name} (pid ${pid}) cannot be adopted: the agent has to run as root for that`);
+  if (owner === undefined || process.getuid?.() !== 0) return refuse("the agent has to run as root for that");
+  const again = whyStartedAgain(originOf(pid));
+  if (again !== undefined) return refuse(again);
+  const root = otherRootOf(pid);
+  if (root === undefined) return refuse("its root folder is not to be seen from here, as that of a container");
+  const relative = argv.find((word, index) => PATHS.test(argv[index - 1] ?? "") && !word.startsWith("/"));
+  if (relative !== undefined)
+    return refuse(`it was started with the path ${relative}, which means something only where that was`);
   const environment = Object.entries(environmentOf(pid)).filter(([key]) => KEPT.test(key));
   const now = new Date().toISOString();
   return {
@@ -35,16 +48,10 @@ export async function adoptable({ name, identity, argv }: ForeignDaemon): Promis
       environment: Object.fromEntries(environment),
       ...owner,
       data: await dataFolderOf(name, pid),
-      root: otherRootOf(pid),
+      root,
     },
     removing: null,
   };
-}
-
-/** Told where a unit of the packages runs it: at the next boot there would be two of it. */
-export function unitNote(pid: number): string {
-  const unit = unitOf(pid);
-  return unit === undefined ? "" : ` from ${unit}, which has to be disabled (systemctl disable ${unit})`;
 }
 
 function inForeground(argv: readonly string[]): string[] {

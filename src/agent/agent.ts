@@ -1,7 +1,7 @@
 /** The host agent: one state folder, its daemons, and those who ask on its socket or its standard input. */
 import { mkdirSync, rmSync } from "node:fs";
 import type { Server, Socket } from "node:net";
-import { hostname } from "node:os";
+import { hostname, networkInterfaces } from "node:os";
 import type { Readable, Writable } from "node:stream";
 
 import { Connection } from "../rpc/connection.ts";
@@ -113,6 +113,13 @@ export class Agent {
   }
 }
 
+/** Without those that mean nothing beyond their link; the loopback's come last. */
+function ownAddresses(): string[] {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  const usable = all.filter(({ address }) => !/^fe[89ab]/i.test(address));
+  return usable.toSorted((one, other) => Number(one.internal) - Number(other.internal)).map(({ address }) => address);
+}
+
 function handlersOf(settings: AgentSettings, parts: AgentParts, fleet: Fleet, manifest: Manifest): Handlers<Method> {
   const describeHost = remembered(parts.describeHost);
   return {
@@ -120,6 +127,7 @@ function handlersOf(settings: AgentSettings, parts: AgentParts, fleet: Fleet, ma
     "agent/describe": async () => ({
       version: parts.version,
       hostname: hostname(),
+      addresses: ownAddresses(),
       boot_id: bootId(),
       user: settings.user,
       fsid: fsidIn(settings.conf),

@@ -1,14 +1,7 @@
 /** How a backend reaches the host agent: one connection over a Unix socket, made when it is needed and again when it broke. */
 import { connect, type Socket } from "node:net";
 
-import {
-  isOrchestratorError,
-  NotFoundError,
-  NotSupportedError,
-  OrchestratorError,
-  UnavailableError,
-  ValidationError,
-} from "../index.ts";
+import { isOrchestratorError, NotFoundError, OrchestratorError, UnavailableError, ValidationError } from "../index.ts";
 import { Connection } from "../rpc/connection.ts";
 import { type AgentParams, type AgentResult, CONFLICT, METHODS, type Method } from "./protocol.ts";
 
@@ -26,7 +19,8 @@ export interface RequestOptions {
 const CLASSES: Readonly<Record<string, typeof OrchestratorError>> = {
   ValidationError,
   NotFoundError,
-  NotSupportedError,
+  // The backend's method is there, and this host cannot do it: of a NotSupportedError, `ceph orch` would drop the reason.
+  NotSupportedError: ValidationError,
   UnavailableError,
   OrchestratorError,
 };

@@ -12,7 +12,10 @@ import type { AgentSettings } from "./settings.ts";
 import { takenPorts } from "./sockets.ts";
 import type { Supervised, Supervision } from "./supervised.ts";
 
-/** Deploys it. The same definition again changes nothing; another one restarts it, unless it is to be stopped. */
+/**
+ * Deploys it. The same definition again changes nothing. What it runs with changed: it is restarted, unless it is to be stopped;
+ * where only the books changed, as its service and its labels, it runs on.
+ */
 export async function deployDaemon(
   definition: Definition,
   daemon: Supervised,
@@ -33,6 +36,7 @@ export async function deployDaemon(
     throw error;
   }
   if (former?.desired === "stopped") return;
+  if (former !== undefined && changed.length === 0 && runsAlike(former, definition)) return;
   await daemon.stop();
   await daemon.forgive();
   await daemon.start();
@@ -119,11 +123,18 @@ async function mkfs(
 }
 
 function isSame(entry: ManifestEntry, definition: Definition): boolean {
-  const { service, labels, ports, address } = entry;
-  const wanted = entryOf(definition, entry);
+  const { service, labels } = entry;
+  return (
+    isDeepStrictEqual({ service, labels }, { service: definition.service, labels: definition.labels }) &&
+    runsAlike(entry, definition)
+  );
+}
+
+/** Whether what the daemon runs with is the same, its files aside. */
+function runsAlike({ ports, address, labels }: ManifestEntry, definition: Definition): boolean {
   return isDeepStrictEqual(
-    { service, labels, ports, address },
-    { service: wanted.service, labels: wanted.labels, ports: wanted.ports, address: wanted.address },
+    { ports, address, config: labels["config"] },
+    { ports: definition.ports, address: definition.address ?? null, config: definition.labels["config"] },
   );
 }
 

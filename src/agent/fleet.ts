@@ -1,9 +1,9 @@
 /** All daemons of the manifest under supervision, and what may be asked of them. */
 import { messageOf, NotFoundError, OrchestratorError } from "../index.ts";
-import { adoptable, unitNote } from "./adoption.ts";
+import { adoptable } from "./adoption.ts";
 import { daemonShape, foreignShape } from "./daemon-shape.ts";
 import { deployDaemon } from "./deployment.ts";
-import { findForeign } from "./foreign.ts";
+import { type ForeignDaemon, findForeign } from "./foreign.ts";
 import { typeAndId } from "./launch-plan.ts";
 import type { ManifestEntry } from "./manifest.ts";
 import type { CheckedParams, Daemon, DaemonName } from "./protocol.ts";
@@ -95,18 +95,31 @@ export class Fleet {
     return {};
   }
 
-  async adopt({ name, service }: CheckedParams<"daemon/adopt">): Promise<Daemon> {
+  async adopt({ name, service, check_only }: CheckedParams<"daemon/adopt">): Promise<Daemon> {
     const { manifest } = this.#site;
+    if (manifest.has(name)) return this.#present(name);
+    if (check_only) {
+      const { found } = await this.#adoptable(name, service);
+      return foreignShape(found);
+    }
     const daemon = this.#daemon(name);
     await daemon.inTurn(async () => {
       if (manifest.has(name)) return;
-      const found = this.#site.findStray(name);
-      if (found === undefined)
-        throw new NotFoundError(`${name} does not run on this host as a daemon of this cluster: it cannot be adopted`);
-      await manifest.put(name, { ...(await adoptable(found)), service });
-      await daemon.takeOver(found.identity, found.argv, `adopted${unitNote(found.identity.pid)}`);
+      const { found, entry } = await this.#adoptable(name, service);
+      await manifest.put(name, entry);
+      await daemon.takeOver(found.identity, found.argv, "adopted");
     });
     return this.#present(name);
+  }
+
+  /** A daemon that somebody else started, and its entry; throws where it cannot be had. */
+  async #adoptable(name: DaemonName, service: string): Promise<{ found: ForeignDaemon; entry: ManifestEntry }> {
+    const found = this.#site.findStray(name);
+    if (found === undefined)
+      throw new NotFoundError(`${name} does not run on this host as a daemon of this cluster: it cannot be adopted`);
+    const entry = { ...(await adoptable(found)), service };
+    this.#site.plans.programOf(name, entry); // what is to start it next time has to be there
+    return { found, entry };
   }
 
   async #settleAll(names: readonly DaemonName[]): Promise<void> {

@@ -31,7 +31,8 @@ export function toolHandlers(settings: AgentSettings): Handlers<ToolMethod> {
     "port/taken": ({ ports }) => takenPorts(ports).map(({ port, pid }) => ({ port, by: holderOf(pid) })),
     "nfs/join": (params) =>
       withAccount(settings, "nfs", params, async (run, { conf, user }) => {
-        const at = ["--conf", conf, "--name", params.entity, "--pool", params.pool, "--namespace", params.namespace];
+        const within = params.namespace === "" ? [] : ["--namespace", params.namespace];
+        const at = ["--conf", conf, "--name", params.entity, "--pool", params.pool, ...within];
         // Made only where it is missing: the exports of the cluster may be in it already.
         const made = await run("rados", [...at, "create", params.object]);
         if (made.status !== 0 && !/exists/i.test(made.stderr)) throw failed("rados create", made);
@@ -59,7 +60,8 @@ function holderOf(pid: number | undefined): string {
 }
 
 function graceAt(conf: string, user: string, { pool, namespace }: { pool: string; namespace: string }): string[] {
-  return ["--cephconf", conf, "--userid", user, "--pool", pool, "--ns", namespace];
+  const within = namespace === "" ? [] : ["--ns", namespace];
+  return ["--cephconf", conf, "--userid", user, "--pool", pool, ...within];
 }
 
 type Admin = (...args: string[]) => Promise<string>;

@@ -22,6 +22,7 @@ export function bootId(): string {
 }
 
 interface Stat {
+  readonly parent: number;
   readonly session: number;
   readonly cpuTicks: number;
   readonly start: number;
@@ -33,9 +34,10 @@ function readStat(pid: number): Stat | undefined {
   if (text === undefined) return undefined;
   // The command's name comes second, in brackets, and may hold spaces and brackets itself.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const [state = "X", , , session] = fields;
+  const [state = "X", parent, , session] = fields;
   if (state === "Z" || state === "X") return undefined;
   return {
+    parent: Number(parent),
     session: Number(session),
     cpuTicks: Number(fields[11]) + Number(fields[12]),
     start: Number(fields[19]),
@@ -121,18 +123,23 @@ export function ownerOf(pid: number): { uid: number; gid: number } | undefined {
   return ids[0] === undefined || ids[1] === undefined ? undefined : { uid: Number(ids[0]), gid: Number(ids[1]) };
 }
 
-/** The unit of Ceph's packages that it runs in; undefined when it runs in none. */
-export function unitOf(pid: number): string | undefined {
-  return /\/((?:ceph|rbd-mirror)[\w-]*(?:@[^/\s]+)?\.service)/.exec(readProc(pid, "cgroup") ?? "")?.[1];
+/** Its control groups, as /proc/PID/cgroup tells them. */
+export function cgroupOf(pid: number): string {
+  return readProc(pid, "cgroup") ?? "";
 }
 
-/** Its root folder where that is another than the agent's and can be reached from here; null else. */
-export function otherRootOf(pid: number): string | null {
+/** The process that started it, or took it up when that one ended. */
+export function parentOf(pid: number): number | undefined {
+  return readStat(pid)?.parent;
+}
+
+/** Its root folder: null where that is the agent's own, undefined where it cannot be reached from here. */
+export function otherRootOf(pid: number): string | null | undefined {
   const inside = folderIdentity(`/proc/${pid}/root/`);
-  // A link's text alone may be of another mount namespace.
   if (inside === undefined || inside === folderIdentity("/")) return null;
+  // A link's text alone may be of another mount namespace.
   const path = readlinkSync(`/proc/${pid}/root`);
-  return folderIdentity(path) === inside ? path : null;
+  return folderIdentity(path) === inside ? path : undefined;
 }
 
 function folderIdentity(path: string): string | undefined {

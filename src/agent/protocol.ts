@@ -46,7 +46,10 @@ const definition = z.strictObject({
   ports: z.array(z.int().min(1).max(65_535)).default([]),
   /** What a mon's store is made from: the text of its keyring (secret) and where the others are. */
   mon: z.strictObject({ keyring: z.string(), fsid: uuid, hosts: z.string() }).optional(),
-  /** Kept for the backend, and given back by `daemon/list`. */
+  /**
+   * Kept for the backend, and given back by `daemon/list`. `config` stands for what the daemon reads elsewhere when it starts:
+   * another value restarts it. All others are bookkeeping, and never do.
+   */
   labels: z.record(z.string(), z.string()).default({}),
 });
 export type DaemonDefinition = z.input<typeof definition>;
@@ -86,6 +89,10 @@ export type Daemon = z.output<typeof daemon>;
 const hostDevice = z.object({
   device: z.record(z.string(), json),
   kind: z.enum(["disk", "loop", "file"]),
+  /** How many bytes each part may have that can still be made of it: of a free device, and of one that OSDs of the cluster share. */
+  gaps: z.array(bytes).default([]),
+  /** Why it cannot be divided without LVM; null where it can. */
+  indivisible: z.string().nullable().default(null),
 });
 export type HostDevice = z.output<typeof hostDevice>;
 
@@ -99,8 +106,12 @@ const osd = z.object({
   /** The cluster it was made for. */
   fsid: uuid.nullable(),
   method: osdMethod,
-  /** Paths by use. */
+  /** Paths by use, as `host/devices` names them: whole devices. */
   devices: z.object({ block: absolutePath, db: absolutePath.optional(), wal: absolutePath.optional() }),
+  /** The partitions and the like where it has only a part of a device. Volumes of LVM are not told. */
+  parts: z
+    .object({ block: absolutePath.optional(), db: absolutePath.optional(), wal: absolutePath.optional() })
+    .optional(),
 });
 export type HostOsd = z.output<typeof osd>;
 
@@ -110,6 +121,8 @@ const ability = z.string().nullable();
 const description = z.object({
   version: z.string(),
   hostname: z.string(),
+  /** The IP addresses of its interfaces, those that others can reach first. An agent of before does not tell them. */
+  addresses: z.array(z.string()).default([]),
   /** Of the running kernel's boot. */
   boot_id: z.string(),
   /** The user as which the daemons run. */
@@ -138,7 +151,8 @@ const records = z.record(z.string().regex(/^[a-z][A-Za-z0-9_/.-]{0,255}$/), json
 const word = z.string().regex(/^[A-Za-z0-9_.][A-Za-z0-9_.:-]{0,127}$/, "expected letters, digits, dots and dashes");
 const port = z.int().min(1).max(65_535);
 const account = { entity: z.templateLiteral(["client.", daemonId]), keyring: z.string() };
-const rados = { pool: word, namespace: word };
+/** An empty namespace is the pool's own. */
+const rados = { pool: word, namespace: z.union([word, z.literal("")]) };
 
 export const METHODS = {
   /** Who the agent is and what its host can do. */
@@ -161,7 +175,8 @@ export const METHODS = {
   /**
    * Makes an OSD's store. The same device asked for again gives the OSD that is on it. `bootstrap_keyring` is the text of
    * client.bootstrap-osd's (secret). `keyring`, `osd_id` and `osd_uuid` are for `file`, whose id the caller took from the monitors;
-   * with lvm and raw ceph-volume takes a new one, or `osd_id` if it was destroyed.
+   * with lvm and raw ceph-volume takes a new one, or `osd_id` if it was destroyed. A size makes it take a part of so many bytes of a device, which
+   * other OSDs may share; then `osd_uuid` is needed, which is the part's name.
    */
   "osd/prepare": {
     params: z.strictObject({
@@ -169,6 +184,9 @@ export const METHODS = {
       block: absolutePath,
       db: absolutePath.nullable(),
       wal: absolutePath.nullable(),
+      block_size: bytes.nullable().default(null),
+      db_size: bytes.nullable().default(null),
+      wal_size: bytes.nullable().default(null),
       osd_id: z.int().min(0).nullable(),
       osd_uuid: uuid.nullable(),
       fsid: uuid,
@@ -184,6 +202,14 @@ export const METHODS = {
   },
   /** The uuids that were given to the monitors for OSDs whose making was interrupted, and forgets those named in `forget`. */
   "osd/leftovers": { params: z.strictObject({ forget: z.array(uuid) }), result: z.array(uuid) },
+  /**
+   * Erases what an OSD has on devices and no other one's. Its partitions and volumes go, and with the last of them a device is whole
+   * again; with `keep_parts` they stay, empty.
+   */
+  "osd/discard": {
+    params: z.strictObject({ osd_uuid: uuid, paths: z.array(absolutePath), keep_parts: z.boolean().default(false) }),
+    result: nothing,
+  },
   /** Erases a device; refused while a daemon of the manifest uses it. */
   "osd/zap": { params: z.strictObject({ path: absolutePath }), result: z.object({ output: z.string() }) },
 
@@ -197,8 +223,14 @@ export const METHODS = {
   },
   /** Stops it and takes it out of the manifest. Its data is deleted, or set aside under `removed/`. */
   "daemon/remove": { params: z.strictObject({ name: daemonName, keep_data: z.boolean() }), result: nothing },
-  /** Takes a daemon that runs already, started by somebody else, into the manifest; from then on it is the agent's. */
-  "daemon/adopt": { params: z.strictObject({ name: daemonName, service: z.string() }), result: daemon },
+  /**
+   * Takes a daemon that runs already, started by somebody else, into the manifest; from then on it is the agent's. With
+   * `check_only` nothing is changed: it fails where it would.
+   */
+  "daemon/adopt": {
+    params: z.strictObject({ name: daemonName, service: z.string(), check_only: z.boolean().default(false) }),
+    result: daemon,
+  },
 
   /** Which of these TCP ports are taken on this host, and by whom, in words. */
   "port/taken": {

@@ -1,4 +1,4 @@
-/** The agent's Unix socket: usable by its group and nobody else from its first moment on. */
+/** A Unix socket that others connect to: usable by those whom it is for and nobody else from its first moment on. */
 import { chmodSync, chownSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { dirname } from "node:path";
@@ -10,19 +10,32 @@ import { listenerOf } from "./sockets.ts";
 /** What the kernel has room for, less what is put behind the name while the socket is made. */
 const LONGEST = 107 - ".new-4194304".length;
 
-/** Listens at `path` for members of the group `gid`. A dead agent's socket is replaced, a living one's is an error. */
-export async function listenSafely(path: string, gid: number, onConnection: (socket: Socket) => void): Promise<Server> {
+/** What a socket is beside its group's: the agent's, unless told otherwise. */
+export interface SocketKind {
+  readonly uid?: number;
+  readonly mode?: 0o600 | 0o660;
+  /** Who listens, for the sentence about one that does already. */
+  readonly who?: string;
+}
+
+/** Listens at `path` for members of the group `gid`. The socket of a dead process is replaced, a living one's is an error. */
+export async function listenSafely(
+  path: string,
+  gid: number,
+  onConnection: (socket: Socket) => void,
+  { uid = process.getuid?.() ?? 0, mode = 0o660, who = "agent" }: SocketKind = {},
+): Promise<Server> {
   if (Buffer.byteLength(path) > LONGEST)
     throw new ValidationError(`--socket ${path}: longer than the ${LONGEST} bytes that the name of a socket may have`);
   makeFolder(dirname(path));
-  await refuseIfTaken(path);
+  await refuseIfTaken(path, who);
   const server = createServer(onConnection);
   const fresh = `${path}.new-${process.pid}`;
   rmSync(fresh, { force: true });
   await listenHidden(server, fresh);
   // It gets its group before anybody can find it, and takes the place of a stale one in one step.
-  chownSync(fresh, process.getuid?.() ?? 0, gid);
-  chmodSync(fresh, 0o660);
+  chownSync(fresh, uid, gid);
+  chmodSync(fresh, mode);
   renameSync(fresh, path);
   return server;
 }
@@ -50,14 +63,14 @@ function makeFolder(folder: string): void {
     );
 }
 
-async function refuseIfTaken(path: string): Promise<void> {
+async function refuseIfTaken(path: string, who: string): Promise<void> {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined) return;
   if (!stat.isSocket()) throw new ValidationError(`--socket ${path}: there is something else than a socket`);
   if (!(await answers(path))) return;
   const pid = listenerOf(path);
-  const who = pid === undefined ? "an agent" : `the agent with pid ${pid}`;
-  throw new OrchestratorError(`${who} listens on ${path} already: stop it first, or choose another --socket`);
+  const which = pid === undefined ? `another ${who}` : `the ${who} with pid ${pid}`;
+  throw new OrchestratorError(`${which} listens on ${path} already: stop it first, or choose another --socket`);
 }
 
 async function answers(path: string): Promise<boolean> {

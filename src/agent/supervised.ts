@@ -113,7 +113,9 @@ export class Supervised {
     this.#cancelRetry();
     if (this.#isAlive()) return;
     try {
-      await this.#launch();
+      const other = this.#otherOfIt();
+      if (other === undefined) await this.#launch();
+      else await this.#took(other.identity, other.argv, "somebody else started it again, and it is taken over");
     } catch (error) {
       const reason = messageOf(error);
       this.#phase = "failed";
@@ -189,6 +191,14 @@ export class Supervised {
 
   #isAlive(): boolean {
     return this.process !== undefined && runs(this.process);
+  }
+
+  /**
+   * Of a daemon that was adopted: its former owner may have been faster. Two managers of one name would take the place of
+   * each other for ever.
+   */
+  #otherOfIt(): ForeignDaemon | undefined {
+    return this.#entry?.adopted == null ? undefined : this.#site.findStray(this.name);
   }
 
   /** Asked anew after an await, in which everything may have changed. */

@@ -1,12 +1,15 @@
 /** The command's words. */
 
 import { agentCommand } from "./agent.ts";
+import { attachUsage } from "./attach/usage.ts";
 import { callUsage } from "./call/usage.ts";
 import { completionUsage } from "./dev/completion-usage.ts";
 import { devUsage } from "./dev/usage.ts";
 import { doctorUsage } from "./doctor/usage.ts";
 import { newUsage } from "./new/usage.ts";
 import { readOptions } from "./options.ts";
+import { recordUsage } from "./record/usage.ts";
+import { replayUsage } from "./replay/usage.ts";
 
 export interface Command {
   readonly summary: string;
@@ -15,12 +18,14 @@ export interface Command {
   run(words: string[]): Promise<void>;
 }
 
-const installUsage = `usage: orchbridge install --mgr-dir DIR [--node PATH]
+const installUsage = `usage: orchbridge install --mgr-dir DIR [--node PATH] [--backend FILE]
 
 Writes the manager module into DIR/orchbridge, complete: no node_modules are needed at run time.
 
   --mgr-dir DIR   the manager's module folder, on packaged Ceph /usr/share/ceph/mgr
   --node PATH     also copy this Node binary (22.18 or later) into the module
+  --backend FILE  also copy this backend, one file, to DIR/orchbridge/backends; it stays there when the module is
+                  replaced
 `;
 
 const serveUsage = `usage: orchbridge serve --stdio
@@ -33,11 +38,11 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: "write the manager module into a Ceph manager's module folder",
     usage: installUsage,
     async run(words) {
-      const options = readOptions(words, { "mgr-dir": { type: "string" }, node: { type: "string" } }, installUsage, [
-        "mgr-dir",
-      ]);
+      const values = { "mgr-dir": { type: "string" }, node: { type: "string" }, backend: { type: "string" } } as const;
+      const options = readOptions(words, values, installUsage, ["mgr-dir"]);
       const { install } = await import("./install.ts");
-      process.stdout.write(install({ mgrDir: options.get("mgr-dir") ?? "", node: options.get("node") }));
+      const [mgrDir = "", node, backend] = ["mgr-dir", "node", "backend"].map((name) => options.get(name));
+      process.stdout.write(install({ mgrDir, node, backend }));
     },
   },
   serve: {
@@ -71,6 +76,30 @@ export const commands: Readonly<Record<string, Command>> = {
     async run(words) {
       const { call } = await import("./call.ts");
       await call(words);
+    },
+  },
+  attach: {
+    summary: "let a manager use a backend that runs here, under a debugger",
+    usage: attachUsage,
+    async run(words) {
+      const { attach } = await import("./attach.ts");
+      await attach(words);
+    },
+  },
+  record: {
+    summary: "record what a running manager and its backend say to each other",
+    usage: recordUsage,
+    async run(words) {
+      const { record } = await import("./record.ts");
+      await record(words);
+    },
+  },
+  replay: {
+    summary: "make the requests of a recorded session again",
+    usage: replayUsage,
+    async run(words) {
+      const { replay } = await import("./replay.ts");
+      await replay(words);
     },
   },
   agent: agentCommand,

@@ -17,13 +17,14 @@ import {
   statSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { nodeProblem } from "../main/node-version.ts";
 import { ownFolder } from "../main/own-files.ts";
 import { VERSION } from "../main/version.ts";
 import { messageOf } from "../orchestrator/errors.ts";
 import { CommandError } from "./errors.ts";
+import { checkBackendFile, copyBackend, keepBackends, OWN_BACKENDS } from "./install/backend.ts";
 
 const moduleName = "orchbridge";
 const agentUnit = "orchbridge-agent.service";
@@ -31,13 +32,16 @@ const agentUnit = "orchbridge-agent.service";
 export interface InstallOptions {
   readonly mgrDir: string;
   readonly node: string | undefined;
+  /** A file of the operator's, to be put into the module. */
+  readonly backend?: string | undefined;
 }
 
 /** Installs or replaces the module; gives the text that says what to do next. */
-export function install({ mgrDir, node }: InstallOptions, source: string = builtModule()): string {
+export function install({ mgrDir, node, backend }: InstallOptions, source: string = builtModule()): string {
   const folder = checkedMgrDir(mgrDir);
   if (node !== undefined && statSync(node, { throwIfNoEntry: false })?.isFile() !== true)
     throw new CommandError(`--node ${node}: not a file; give the path of a node binary`);
+  if (backend !== undefined) checkBackendFile(backend);
   const target = join(folder, moduleName);
   const former = formerVersion(target);
   removeLeftovers(folder);
@@ -46,6 +50,8 @@ export function install({ mgrDir, node }: InstallOptions, source: string = built
   try {
     copyModule(source, fresh);
     if (node !== undefined) nodeVersion = checkedNode(node, copyNode(node, fresh));
+    keepBackends(target, fresh);
+    if (backend !== undefined) copyBackend(backend, fresh);
     pointUnit(fresh, target, node === undefined ? process.execPath : join(target, "bin/node"));
     replace(target, fresh, join(folder, `.${moduleName}-old-${process.pid}`));
   } catch (cause) {
@@ -55,7 +61,8 @@ export function install({ mgrDir, node }: InstallOptions, source: string = built
       cause,
     });
   }
-  return nextSteps({ target, former, nodeVersion });
+  const own = backend === undefined ? undefined : join(target, OWN_BACKENDS, basename(backend));
+  return nextSteps({ target, former, nodeVersion, backend: own });
 }
 
 function checkedMgrDir(mgrDir: string): string {
@@ -180,9 +187,10 @@ interface Installed {
   readonly target: string;
   readonly former: string | undefined;
   readonly nodeVersion: string | undefined;
+  readonly backend: string | undefined;
 }
 
-function nextSteps({ target, former, nodeVersion }: Installed): string {
+function nextSteps({ target, former, nodeVersion, backend }: Installed): string {
   const done =
     former === undefined
       ? `orchbridge ${VERSION} is in ${target}`
@@ -200,7 +208,7 @@ Next:
        ceph mgr module enable orchbridge --force
      (a running mgr does not know a new module nor its options, hence --force)
   3. Choose a backend, built in or your own, and its options:
-       ceph config set mgr mgr/orchbridge/backend NAME|/PATH/TO/BACKEND.ts
+       ceph config set mgr mgr/orchbridge/backend ${backend ?? "NAME|/PATH/TO/BACKEND.ts"}
        ceph config set mgr mgr/orchbridge/backend_options '{"KEY": VALUE}'
   4. Make it the orchestrator of the cluster:
        ceph orchbridge activate

@@ -23,8 +23,7 @@ export function newBackend(args: string[]): void {
 
 Next:
   cd ${name}
-  npm install
-  npm test
+  npm install-test
   npx orchbridge dev ${name}.ts
 `;
   process.stdout.write(text);

@@ -9,27 +9,47 @@ import { type ErrorObject, RefusedRequest, RpcError, WireCode } from "../rpc/err
 import { Exit } from "./exit.ts";
 import type { ProcessLog } from "./log.ts";
 import { eventPort, mgrPort } from "./mgr-port.ts";
+import type { Recorder } from "./recording/recorder.ts";
 import { PROTOCOL, VERSION } from "./version.ts";
 import { duration, readBackend, readCall, readSession, text, texts } from "./wire-params.ts";
+
+/** What is different in a process that its author started: see `orchbridge attach`. */
+export interface AuthorsProcess {
+  /** The one to run, whatever the manager's side names. */
+  readonly backend: string;
+  /**
+   * How long a lease that ran out is waited for: at a breakpoint the process reads nothing, and what renewed the lease
+   * meanwhile is read afterwards.
+   */
+  readonly leasePatienceMs: number;
+  /** Told whose manager has introduced itself. */
+  readonly introduced: (session: Session) => void;
+}
 
 /** One connection's orchestrator, from `initialize` to the end. */
 export class Bridge {
   readonly #log: ProcessLog;
   readonly #load: (name: string) => Promise<BackendDefinition>;
+  readonly #authors: AuthorsProcess | undefined;
+  /** Runs while the lease has run out and may yet be renewed. */
+  #leaseEnd: NodeJS.Timeout | undefined;
   /** Set by `initialize`. Loaded only after its answer, since what it imports takes longer than all before. */
   #orchestrator: Promise<Orchestrator> | undefined;
   #loaded: Orchestrator | undefined;
   /** Completions submitted with a value that cannot cross, until somebody waits for them. */
   readonly #refused = new Map<string, ErrorObject>();
   #lastId = 0;
+  #recorder: Pick<Recorder, "state"> | undefined;
 
-  constructor(log: ProcessLog, load: (name: string) => Promise<BackendDefinition>) {
+  constructor(log: ProcessLog, load: (name: string) => Promise<BackendDefinition>, authors?: AuthorsProcess) {
     this.#log = log;
     this.#load = load;
+    this.#authors = authors;
   }
 
   /** Registers the protocol's methods on a connection that is not listening yet. */
-  attach(connection: Connection): void {
+  attach(connection: Connection, recorder?: Pick<Recorder, "state">): void {
+    this.#recorder = recorder;
     connection.onRequest("initialize", (params) => this.#initialize(connection, params));
     connection.onRequest("bridge/check", (params) => this.#check(params));
     connection.onRequest("bridge/ping", () => ({ result: {} }));
@@ -58,6 +78,7 @@ export class Bridge {
 
   /** Closes the backend. */
   async close(): Promise<void> {
+    clearTimeout(this.#leaseEnd);
     await (await this.#orchestrator)?.close();
   }
 
@@ -66,7 +87,7 @@ export class Bridge {
       throw new RefusedRequest(WireCode.invalidRequest, "InvalidRequest", "initialize was called before");
     checkSchema(params);
     const session = readSession(params);
-    const config = readBackend(params);
+    const config = this.#config(params);
     const loaded = Promise.withResolvers<Orchestrator>();
     this.#orchestrator = loaded.promise;
     return {
@@ -77,8 +98,16 @@ export class Bridge {
         node: process.versions.node,
         pid: process.pid,
       },
-      answered: () => loaded.resolve(this.#start(connection, session, config)),
+      answered: () => {
+        this.#authors?.introduced(session);
+        loaded.resolve(this.#start(connection, session, config));
+      },
     };
+  }
+
+  #config(params: Params): BackendConfig {
+    const given = readBackend(params);
+    return this.#authors === undefined ? given : { ...given, name: this.#authors.backend };
   }
 
   async #start(connection: Connection, session: Session, config: BackendConfig): Promise<Orchestrator> {
@@ -89,7 +118,7 @@ export class Bridge {
       events: eventPort(connection),
       log: this.#log,
       load: this.#load,
-      leaseLost: (reason) => this.#endAtOnce(reason),
+      leaseLost: (reason) => this.#leaseLost(reason),
     });
     this.#loaded = orchestrator;
     void orchestrator.configure(config);
@@ -99,7 +128,7 @@ export class Bridge {
   /** May come before `initialize`. Loaded late for the same reason as the orchestrator. */
   async #check(params: Params): Promise<Reply> {
     const { checkBackend } = await import("./check-backend.ts");
-    return { result: await checkBackend(readBackend(params), this.#load, this.#log) };
+    return { result: await checkBackend(this.#config(params), this.#load, this.#log) };
   }
 
   #ready(): Promise<Orchestrator> {
@@ -114,12 +143,13 @@ export class Bridge {
       node: process.versions.node,
       pid: process.pid,
       uptime_s: Math.round(process.uptime()),
+      recording: this.#recorder?.state ?? null,
     };
     return { ...own, rss_mb: Math.round(process.memoryUsage.rss() / 1e6), ...(await this.#ready()).status() };
   }
 
   async #configure(params: Params): Promise<Reply> {
-    const config = readBackend(params);
+    const config = this.#config(params);
     const orchestrator = await this.#ready();
     // Creating a backend may take long; what became of it is told by bridge/state.
     return { result: {}, answered: () => void orchestrator.configure(config) };
@@ -156,7 +186,17 @@ export class Bridge {
     const fenceMs = duration(params["fence_ms"], "fence_ms");
     // A process that was stopped or blocked reads old leases late: what has passed since does not count.
     const late = typeof params["sent_ms"] !== "number" ? 0 : monotonicMs() - params["sent_ms"];
-    this.#whenReady((orchestrator) => orchestrator.grantLease(Math.max(0, ttlMs - late), fenceMs));
+    const leftMs = Math.max(0, ttlMs - late);
+    if (leftMs > 0) clearTimeout(this.#leaseEnd);
+    this.#whenReady((orchestrator) => orchestrator.grantLease(leftMs, fenceMs));
+  }
+
+  #leaseLost(reason: string): void {
+    if (this.#authors === undefined) return this.#endAtOnce(reason);
+    const { leasePatienceMs } = this.#authors;
+    this.#log.warn(`${reason}; unless it does within ${leasePatienceMs / 1000} s, this process ends`);
+    clearTimeout(this.#leaseEnd);
+    this.#leaseEnd = setTimeout(() => this.#endAtOnce(reason), leasePatienceMs);
   }
 
   /** Another manager may lead by now: not even the backend's `close` may act any more. */

@@ -4,30 +4,56 @@ import type { Readable, Writable } from "node:stream";
 import type { BackendDefinition } from "../orchestrator/backend.ts";
 import { Connection } from "../rpc/connection.ts";
 import type { RpcError } from "../rpc/errors.ts";
-import { Bridge } from "./bridge.ts";
+import { type AuthorsProcess, Bridge } from "./bridge.ts";
 import { Exit } from "./exit.ts";
 import type { ProcessLog } from "./log.ts";
+import { Recorder } from "./recording/recorder.ts";
 
 /** How long a backend may take to close before the process ends without it. */
 const closeWithinMs = 2000;
 
 /** Serves until the other side is gone; gives the exit status. */
 export async function serve(input: Readable, output: Writable, log: ProcessLog): Promise<number> {
-  const bridge = new Bridge(log, loadBackend);
+  const served = serveConnection(input, output, log);
+  // systemd ends the manager's whole group with SIGTERM: the backend is closed as at the end of the input.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => served.end());
+  // The last line of the log: the manager's side shows it to whoever asked.
+  return exitStatus(await served.ended, log);
+}
+
+/** One connection with the backend behind it. */
+export interface ServedConnection {
+  /** Ends both in good order. */
+  end(): void;
+  /** Resolves when the backend is closed too: null after the other side ended it, else what was wrong. */
+  readonly ended: Promise<RpcError | null>;
+}
+
+/** Serves one connection; `authors` where the process is not a manager's. */
+export function serveConnection(
+  input: Readable,
+  output: Writable,
+  log: ProcessLog,
+  authors?: AuthorsProcess,
+): ServedConnection {
+  const bridge = new Bridge(log, loadBackend, authors);
+  const recorder = new Recorder(log);
   const connection = new Connection({
     input,
     output,
     toWireError: (error, method) => bridge.wireError(error, method),
     warn: (message) => log.warn(message),
+    observer: recorder,
   });
-  bridge.attach(connection);
-  // systemd ends the manager's whole group with SIGTERM: the backend is closed as at the end of the input.
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => connection.close(null));
+  bridge.attach(connection, recorder);
   connection.listen();
-  const reason = await connection.ended;
-  await within(bridge.close(), closeWithinMs, log);
-  // The last line of the log: the manager's side shows it to whoever asked.
-  return exitStatus(reason, log);
+  const closed = async (): Promise<RpcError | null> => {
+    const reason = await connection.ended;
+    await within(bridge.close(), closeWithinMs, log);
+    recorder.close();
+    return reason;
+  };
+  return { end: () => connection.close(null), ended: closed() };
 }
 
 /** The loader is itself loaded late: the first answer does not wait for it. */

@@ -2,7 +2,7 @@
 
 import type { Log, MaybePromise, Operation, ReadCall, WriteCall } from "./call.ts";
 import { NotSupportedError, ValidationError } from "./errors.ts";
-import { type BackendMethodName, type BackendMethods, METHODS } from "./generated/methods.ts";
+import { type BackendFeatures, type BackendMethodName, type BackendMethods, METHODS } from "./generated/methods.ts";
 import { formatIssues } from "./issues.ts";
 import { nearestWord } from "./nearest-word.ts";
 import { checkedPermissions, type DeclaredPermissions, type Permissions } from "./permissions.ts";
@@ -17,7 +17,7 @@ export interface Availability {
 }
 
 /** A running backend: every method is optional, and a method left out is a feature not supported. */
-export type Backend = Partial<BackendMethods> & {
+export interface Backend extends BackendFeatures {
   /** Asked every 10 s and after connection errors. Left out: available. */
   available?(): MaybePromise<Availability>;
   /** Called before a new configuration takes over, and at the end. */
@@ -28,7 +28,7 @@ export type Backend = Partial<BackendMethods> & {
    * behind a failed one with `reject`, since the operator is told of the first failure only.
    */
   batch?(calls: BackendCall[]): Promise<void>;
-};
+}
 
 /** One call of a batch: a union by `method`. */
 export type BackendCall = {

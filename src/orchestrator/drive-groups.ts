@@ -1,64 +1,172 @@
 /** Which devices of a host a drive group would make OSDs of. Reads only. */
 import { ValidationError } from "./errors.ts";
-import type { Device, DeviceSelection, DriveGroupSpec } from "./generated/types.ts";
+import type { Device, DeviceSelection, DriveGroupSpec, OsdPreviewDevices } from "./generated/types.ts";
 
-/** One OSD and the devices it would be made of. */
+/** One OSD and the devices it would be made of. A size says how much of a device it gets; left out, it gets all of it. */
 export interface OsdLayout {
   readonly data: string;
+  readonly data_size?: number;
   readonly block_db?: string;
+  readonly block_db_size?: number;
   readonly block_wal?: string;
+  readonly block_wal_size?: number;
 }
+
+/** How many bytes each part may have that can still be made of a device which OSDs of the drive group share. */
+export type Gaps = (device: Device) => readonly number[];
 
 const BYTES: Record<string, number> = { K: 1e3, M: 1e6, G: 1e9, T: 1e12 };
 
-/** The OSDs that a drive group still lacks on a host. `isOwn` tells which OSDs belong to it already. */
+const MIB = 1024 ** 2;
+/** What a partition table or LVM takes of a device, generously, and what the size of a part is a multiple of: an extent of LVM. */
+const OVERHEAD = 8 * MIB;
+const UNIT = 4 * MIB;
+
+/**
+ * The OSDs that a drive group still lacks on a host. `isOwn` tells which OSDs belong to it already; `gaps` where there is room
+ * beside them.
+ */
 export function osdLayouts(
   spec: DriveGroupSpec,
   devices: readonly Device[],
   isOwn: (osdId: number) => boolean,
+  gaps: Gaps = () => [],
 ): OsdLayout[] {
   const { data_devices: data, db_devices: db, wal_devices: wal, filter_logic: logic = "AND" } = spec.spec ?? {};
   if (data === undefined) return [];
   // As Ceph: data devices are chosen first, then logs, then databases, and no device twice; but one that is named stays for its use.
   const named = [...pathsOf(db), ...pathsOf(wal)];
   const open = devices.filter(({ path }) => !named.includes(path) || pathsOf(data).includes(path));
-  const dataDevices = select(data, logic, open, isOwn);
-  const walDevices = wal === undefined ? [] : select(wal, logic, without(devices, dataDevices), isOwn);
-  const dbDevices = db === undefined ? [] : select(db, logic, without(devices, [...dataDevices, ...walDevices]), isOwn);
-  const dbs = slots(dbDevices, spec.spec?.db_slots, spec.spec?.block_db_size);
-  const wals = slots(walDevices, spec.spec?.wal_slots, spec.spec?.block_wal_size);
-  return dataDevices.flatMap(({ path }) =>
-    Array.from({ length: spec.spec?.osds_per_device ?? 1 }, () => {
-      const dbDevice = dbs.next();
-      const walDevice = wals.next();
-      return {
-        data: path,
-        ...(dbDevice === undefined ? {} : { block_db: dbDevice }),
-        ...(walDevice === undefined ? {} : { block_wal: walDevice }),
-      };
-    }),
-  );
+  const choose = (selection: DeviceSelection | undefined, from: readonly Device[]): Device[] =>
+    selection === undefined ? [] : select(selection, logic, from, isOwn, gaps);
+  const dataDevices = choose(data, open);
+  const walDevices = choose(wal, without(devices, dataDevices));
+  const dbDevices = choose(db, without(devices, [...dataDevices, ...walDevices]));
+  const stores = dataDevices.flatMap((device) => dataStores(spec, device, gaps));
+  const { db_slots: dbSlots, wal_slots: walSlots, block_db_size: dbSize, block_wal_size: walSize } = spec.spec ?? {};
+  const dbs = slots(dbDevices, stores.length, dbSlots, dbSize, gaps);
+  const wals = slots(walDevices, stores.length, walSlots, walSize, gaps);
+  return stores.map((store) => {
+    const dbStore = dbs.next();
+    const walStore = wals.next();
+    return {
+      data: store.path,
+      ...(store.size === undefined ? {} : { data_size: store.size }),
+      ...(dbStore === undefined ? {} : { block_db: dbStore.path }),
+      ...(dbStore?.size === undefined ? {} : { block_db_size: dbStore.size }),
+      ...(walStore === undefined ? {} : { block_wal: walStore.path }),
+      ...(walStore?.size === undefined ? {} : { block_wal_size: walStore.size }),
+    };
+  });
 }
 
-/** Hands devices out in turn, each as often as it has places: `limit` says how many, or the size of one. */
+/** A device for an OSD, or so many bytes of it. */
+interface Store {
+  readonly path: string;
+  readonly size?: number;
+}
+
+/** The OSDs that a data device lacks; of one that is shared, each gets the same part. */
+function dataStores(spec: DriveGroupSpec, device: Device, gaps: Gaps): Store[] {
+  const { osds_per_device: count = 1, data_allocate_fraction: fraction = 1 } = spec.spec ?? {};
+  const { path } = device;
+  if (count === 1 && fraction === 1) return isFree(device) ? [{ path }] : [];
+  const size = partSize((bytesOf(device) * fraction) / count);
+  const places = isFree(device) ? count : Math.min(count - osdsOn(device).length, fitting(gaps(device), size));
+  return Array.from({ length: Math.max(0, places) }, () => ({ path, size }));
+}
+
+/** What can be divided among OSDs. */
+function bytesOf({ sys_api: api }: Device): number {
+  return Math.max(0, Number(api?.["size"] ?? 0) - OVERHEAD);
+}
+
+function partSize(bytes: number): number {
+  return Math.floor(bytes / UNIT) * UNIT;
+}
+
+/** How many parts of that size fit into the gaps. */
+function fitting(gaps: readonly number[], size: number): number {
+  return size === 0 ? 0 : gaps.reduce((sum, gap) => sum + Math.floor(gap / size), 0);
+}
+
+/**
+ * Hands devices out in turn, each as often as it has places: `limit` says how many, or the size of one, or else the OSDs are
+ * spread evenly. A device is divided where several are to have a place on it, or a size is given.
+ */
 function slots(
   devices: readonly Device[],
+  wanted: number,
   limit: number | undefined,
   size: number | string | undefined,
-): { next(): string | undefined } {
-  const open = devices.map(({ path, sys_api: api }) => ({
-    path,
-    given: 0,
-    places: limit ?? (size === undefined ? Infinity : Math.floor(Number(api?.["size"] ?? 0) / volumeSize(size))),
-  }));
+  gaps: Gaps,
+): { next(): Store | undefined } {
+  const spread = Math.ceil(wanted / Math.max(1, devices.length));
+  const open = devices.map((device) => {
+    const places = limit ?? spread;
+    const given = osdsOn(device).length;
+    const part = partOf(device, places, limit, size, gaps);
+    const room = isFree(device) ? [bytesOf(device)] : gaps(device);
+    const fits = part === undefined ? (isFree(device) ? 1 : 0) : fitting(room, part);
+    const most = limit === undefined ? fits : Math.min(limit - given, fits);
+    return { path: device.path, given, left: Math.max(0, most), part };
+  });
   return {
     next() {
-      const [first] = open.filter(({ given, places }) => given < places).sort((one, other) => one.given - other.given);
+      const [first] = open.filter(({ left }) => left > 0).sort((one, other) => one.given - other.given);
       if (first === undefined) return undefined;
       first.given += 1;
-      return first.path;
+      first.left -= 1;
+      return { path: first.path, ...(first.part === undefined ? {} : { size: first.part }) };
     },
   };
+}
+
+/** How many bytes of a device each OSD gets; undefined for all of it. */
+function partOf(
+  device: Device,
+  places: number,
+  limit: number | undefined,
+  size: number | string | undefined,
+  gaps: Gaps,
+): number | undefined {
+  if (size !== undefined) return sized(device, volumeSize(size));
+  if (isFree(device)) return places <= 1 ? undefined : partSize(bytesOf(device) / places);
+  if (limit !== undefined) return partSize(bytesOf(device) / limit);
+  // What was spread over it once is not known any more: whoever comes gets the largest gap.
+  return partSize(Math.max(0, ...gaps(device)));
+}
+
+/** As many as would fit by their size alone get their place: as with ceph-volume, each may be a hundredth smaller for that. */
+function sized(device: Device, size: number): number {
+  const count = Math.floor(Number(device.sys_api?.["size"] ?? 0) / size);
+  const share = partSize(bytesOf(device) / Math.max(1, count));
+  return share < size && share >= 0.99 * size ? share : partSize(size + UNIT - 1);
+}
+
+/** What `ceph orch apply osd --dry-run` shows of an OSD: sizes as ceph-volume tells them. */
+export function previewOf({
+  data,
+  data_size,
+  block_db,
+  block_db_size,
+  block_wal,
+  block_wal_size,
+}: OsdLayout): OsdPreviewDevices {
+  return {
+    data,
+    ...(data_size === undefined ? {} : { data_size: sizeText(data_size) }),
+    ...(block_db === undefined ? {} : { block_db }),
+    ...(block_db_size === undefined ? {} : { block_db_size: sizeText(block_db_size) }),
+    ...(block_wal === undefined ? {} : { block_wal }),
+    ...(block_wal_size === undefined ? {} : { block_wal_size: sizeText(block_wal_size) }),
+  };
+}
+
+function sizeText(bytes: number): string {
+  const units = ["KB", "MB", "GB", "TB"];
+  const power = Math.min(units.length, Math.max(1, Math.floor(Math.log2(Math.max(bytes, 1)) / 10)));
+  return `${(bytes / 1024 ** power).toFixed(2)} ${units[power - 1] ?? "TB"}`;
 }
 
 /** Bytes of a volume; ceph-volume reads the units of its sizes as powers of 1024. */
@@ -69,18 +177,30 @@ function volumeSize(size: number | string): number {
   return Number(value) * 1024 ** " KMGT".indexOf(unit === "" ? " " : unit.toUpperCase());
 }
 
-/** The free devices that a selection takes; those that it took before count for its limit. */
+/** The free devices that a selection takes; those that it took before count for its limit, and are taken again where they have room. */
 function select(
   selection: DeviceSelection,
   logic: "AND" | "OR",
   devices: readonly Device[],
   isOwn: (osdId: number) => boolean,
+  gaps: Gaps,
 ): Device[] {
   const matching = devices.filter((device) => matches(selection, logic, device));
   const taken = matching.filter((device) => osdsOn(device).some(isOwn)).length;
-  const free = matching.filter((device) => device.available === true && device.being_replaced !== true);
+  const shared = matching.filter(
+    (device) =>
+      device.being_replaced !== true &&
+      gaps(device).length > 0 &&
+      osdsOn(device).length > 0 &&
+      osdsOn(device).every(isOwn),
+  );
+  const free = matching.filter((device) => isFree(device) && !shared.includes(device));
   const limit = selection.limit ?? 0;
-  return limit === 0 ? free : free.slice(0, Math.max(0, limit - taken));
+  return [...shared, ...(limit === 0 ? free : free.slice(0, Math.max(0, limit - taken)))];
+}
+
+function isFree(device: Device): boolean {
+  return device.available === true && device.being_replaced !== true;
 }
 
 function without(devices: readonly Device[], others: readonly Device[]): Device[] {

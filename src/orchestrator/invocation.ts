@@ -31,11 +31,13 @@ export function readInvocation(dialect: Dialect, id: string, method: string, par
   if (info === undefined || !method.startsWith(dialect.prefix) || info.local) {
     throw new NotSupportedError(`${method} is not a method of this interface`);
   }
-  const given = withoutCall(params);
-  const checked = validate(`params:${method}`, given, { root: method.slice(dialect.prefix.length), unknown: "report" });
+  const name = method.slice(dialect.prefix.length);
+  const own = withoutCall(params);
+  const given = dialect.plain?.(name, own) ?? own;
+  const checked = validate(`params:${method}`, given, { root: name, unknown: "report" });
   if (checked.issues.length > 0) throw new ValidationError(checked.issues.join("; "));
   const complete = { ...info.defaults, ...definedOnly(checked.value as Record<string, unknown>) };
-  const translation = dialect.translate(method.slice(dialect.prefix.length), complete);
+  const translation = dialect.translate(name, complete);
   return { id, method, translation, stop: new AbortController() };
 }
 

@@ -5,6 +5,7 @@ import { Completions, failureOf, operationsOf } from "./completions.ts";
 import { classic } from "./dialects/classic.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { modern } from "./dialects/modern.ts";
+import { seed } from "./dialects/seed.ts";
 import { errorText, OrchestratorError, toWireError } from "./errors.ts";
 import { METHODS } from "./generated/methods.ts";
 import { History } from "./history.ts";
@@ -64,7 +65,7 @@ export class Orchestrator {
   constructor(deps: Dependencies) {
     const { session, events, mgr, log } = deps;
     this.#deps = deps;
-    this.#dialect = session.dialect === "classic" ? classic : modern;
+    this.#dialect = dialectOf(session);
     const changed = (): void => {
       // What the backend is comes first; before that there is nothing to add to.
       if (this.#told !== "") this.#tellState();
@@ -293,6 +294,11 @@ export class Orchestrator {
       return needed === null || (needed !== undefined && defined.has(needed));
     });
   }
+}
+
+function dialectOf({ dialect, release }: Session): Dialect {
+  if (dialect === "modern") return modern;
+  return release === "mimic" ? seed : classic;
 }
 
 /** A write's answer names the second stages that are still to come. */

@@ -37,7 +37,7 @@ export function shownParams(value: unknown): unknown {
 const SHORTEST = 4;
 
 /** The texts that stand in fields with a secret's name. */
-function secretsIn(value: unknown, isSecret = false): string[] {
+export function secretsIn(value: unknown, isSecret = false): string[] {
   if (typeof value === "string") return isSecret && value.length >= SHORTEST ? [value] : [];
   if (typeof value !== "object" || value === null) return [];
   if (Array.isArray(value)) return value.flatMap((item) => secretsIn(item, isSecret));

@@ -40,6 +40,12 @@ export interface RequestContext {
 export type RequestHandler = (params: Params, context: RequestContext) => Reply | Promise<Reply>;
 export type NotificationHandler = (params: Params, problem: RpcError | undefined) => void;
 
+/** Sees every message that passes, for a recording. It must not throw, nor change what it sees. */
+export interface Observer {
+  received(message: Message): void;
+  sent(json: string): void;
+}
+
 export interface ConnectionOptions {
   readonly input: Readable;
   readonly output: Writable;
@@ -47,6 +53,7 @@ export interface ConnectionOptions {
   readonly toWireError: (error: unknown, method: string) => ErrorObject;
   /** What nobody waits for: failed notifications, late answers. */
   readonly warn: (message: string) => void;
+  readonly observer?: Observer | undefined;
   readonly limits?: Partial<Limits>;
 }
 
@@ -74,7 +81,10 @@ export class Connection {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#inputGate = new Gate(options.input);
     this.#writer = new FrameWriter(options.output, this.#limits, {
-      sent: (message) => this.#onSent(message),
+      sent: (message, json) => {
+        options.observer?.sent(json);
+        this.#onSent(message);
+      },
       pressure: (high) => this.#inputGate.hold("unread output", high),
     });
     const reader = new FrameReader(options.input, this.#limits, this.#admit);
@@ -167,6 +177,7 @@ export class Connection {
   }
 
   readonly #admit: Admit = (incoming, problem) => {
+    this.#options.observer?.received(incoming.message);
     const admitted = this.#screen(incoming, problem);
     if (admitted === undefined) return undefined;
     if (incoming.kind === "request") this.#open.set(String(incoming.id), new Exchange());

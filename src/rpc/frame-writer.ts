@@ -10,8 +10,8 @@ import type { Limits } from "./limits.ts";
 const done = Promise.resolve();
 
 export interface WriterEvents {
-  /** Right after the message was handed to the stream. */
-  sent(message: Message): void;
+  /** Right after the message, as `json`, was handed to the stream. */
+  sent(message: Message, json: string): void;
   /** Too much is waiting (true), or all of it was read (false). */
   pressure(high: boolean): void;
 }
@@ -47,7 +47,7 @@ export class FrameWriter extends AbstractMessageWriter implements MessageWriter 
       );
     }
     const flowing = this.#output.write(frame(body, length), "utf8");
-    this.#events.sent(message);
+    this.#events.sent(message, body);
     return flowing ? done : this.#wait();
   }
 

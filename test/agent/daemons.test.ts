@@ -1,5 +1,4 @@
-import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -45,7 +44,7 @@ describe("daemon/deploy, of stand-in daemons", () => {
 
   it.each([
     ["keyring", { keyring: `${SECRET}\n` }],
-    ["labels", { keyring: SECRET, labels: { config: "2" } }],
+    ["label of its configuration", { keyring: SECRET, labels: { config: "2" } }],
     ["address", { keyring: SECRET, address: "[v2:127.0.0.1:6800/0]" }],
   ])("restarts it when its definition has another %s", async (_, definition) => {
     const { pid, created } = await agent.deploy("mds.a", { keyring: SECRET });
@@ -53,6 +52,14 @@ describe("daemon/deploy, of stand-in daemons", () => {
     expect(again.pid).not.toBe(pid);
     expect(again).toMatchObject({ created, crashes: 0 });
     expect(isAlive(pid)).toBe(false);
+  });
+
+  it("lets it run on where only its service and its other labels changed", async () => {
+    const { pid } = await agent.deploy("mds.a", { keyring: SECRET });
+    const moved = { keyring: SECRET, service: "mds.other", labels: { osdspec_affinity: "other" } };
+    const again = await agent.deploy("mds.a", moved);
+    expect(again).toMatchObject({ pid, service: "mds.other", labels: { osdspec_affinity: "other" } });
+    expect(isAlive(pid)).toBe(true);
   });
 
   it("does not start a stopped daemon that gets another definition", async () => {
@@ -171,70 +178,5 @@ describe("daemon/act and daemon/remove, of stand-in daemons", () => {
       "mds.zz is none of this agent's daemons",
     );
     await expect(agent.ask("daemon/remove", { name: "mds.zz", keep_data: true })).rejects.toThrow("mds.zz is none of");
-  });
-});
-
-describe.skipIf(process.getuid?.() !== 0)("daemon/adopt, of stand-in daemons that somebody else started", () => {
-  /** Its command line looks like that of a daemon of Ceph's, to whoever reads it in /proc. */
-  function startForeign(id: string): number {
-    const data = join(agent.folder, `elsewhere-${id}`);
-    mkdirSync(data);
-    const script = join(import.meta.dirname, "stand-in-daemon.ts");
-    const words = ["-i", id, "-c", agent.settings.conf, "--data", data, "--admin-socket", `${data}/mon.asok`];
-    const child = spawn(process.execPath, [script, ...words], { argv0: "ceph-mon", detached: true, stdio: "ignore" });
-    child.unref();
-    return child.pid ?? 0;
-  }
-
-  it("lists it as foreign, and from its adoption on starts it again as it was", async () => {
-    const pid = startForeign("a");
-    const foreign = await until("the foreign daemon's version", async () => {
-      const daemon = await agent.daemon("mon.a");
-      return daemon?.version === "18.2.7" && daemon;
-    });
-    expect(foreign).toMatchObject({ state: "foreign", pid, created: null, desired: "running" });
-    expect(METHODS["daemon/list"].result.parse([foreign])).toEqual([foreign]);
-    await expect(agent.deploy("mon.a")).rejects.toThrow(
-      `mon.a runs already (pid ${pid}), and the agent did not start it`,
-    );
-    const adopted = await agent.ask("daemon/adopt", { name: "mon.a", service: "mon" });
-    expect(adopted).toMatchObject({ pid, service: "mon", desired: "running" });
-    expect(adopted.events[0]?.message).toMatch(/^adopted \(pid/);
-    await agent.inState("mon.a", "running");
-    expect(await agent.ask("daemon/adopt", { name: "mon.a", service: "mon" })).toMatchObject({ pid });
-
-    // An agent that was killed right after it wrote the manifest finds it again.
-    await agent.end("SIGKILL");
-    rmSync(join(agent.settings.stateDir, "run/mon.a.json"));
-    await agent.start();
-    expect(await agent.inState("mon.a", "running")).toMatchObject({ pid });
-
-    process.kill(pid, "SIGKILL");
-    const fresh = await agent.inState("mon.a", "running", pid);
-    const words = readFileSync(`/proc/${fresh.pid}/cmdline`, "utf8").split("\0");
-    expect(words).toEqual(expect.arrayContaining(["-i", "a", "-c", agent.settings.conf, "-f"]));
-    await agent.end("SIGKILL");
-    await agent.start();
-    expect(await agent.daemon("mon.a")).toMatchObject({ pid: fresh.pid, state: "running" });
-    await agent.ask("daemon/remove", { name: "mon.a", keep_data: false });
-    expect(existsSync(join(agent.folder, "elsewhere-a"))).toBe(false);
-  });
-
-  it("does not see a daemon of another cluster", async () => {
-    const pid = startForeign("b");
-    await until("the foreign daemon", async () => (await agent.daemon("mon.b")) !== undefined);
-    const other = "11111111-2222-4333-8444-555555555555";
-    const conf = readFileSync(agent.settings.conf, "utf8");
-    // What the process was started with is read, so the agent gets a ceph.conf of its own.
-    await agent.end("SIGTERM");
-    const own = join(agent.folder, "own.conf");
-    writeFileSync(own, conf.replace(/fsid = .*/, `fsid = ${other}`));
-    Object.assign(agent.settings, { conf: own });
-    await agent.start();
-    expect(await agent.ask("daemon/list", {})).toEqual([]);
-    await expect(agent.ask("daemon/adopt", { name: "mon.b", service: "mon" })).rejects.toThrow(
-      "mon.b does not run on this host as a daemon of this cluster",
-    );
-    process.kill(pid, "SIGKILL");
   });
 });

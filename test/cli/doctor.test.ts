@@ -120,6 +120,7 @@ describe("orchbridge doctor", { timeout: 60_000 }, () => {
   it.each([
     [{ "mgr/orchestrator/orchestrator": "cephadm" }, "orchestrator", "the cluster's orchestrator is cephadm"],
     [{ "mgr/orchbridge/backend": "" }, "option backend", "no backend is set"],
+    [{ "mgr/orchbridge/attach": "/run/none/attach.sock" }, "option attach", "where there is no socket"],
     [{ "mgr/orchbridge/backend": "memry" }, "option backend", "there is no built-in backend memry"],
     [{ "mgr/orchbridge/backend": "/tmp/none/b.ts" }, "option backend", "/tmp/none/b.ts does not exist"],
     [{ "mgr/orchbridge/backend_options": "[1]" }, "option backend_options", "not a JSON object"],

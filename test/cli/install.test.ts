@@ -17,6 +17,10 @@ import { CommandError } from "../../src/cli/errors.ts";
 import { install } from "../../src/cli/install.ts";
 import { builtModule } from "../main/built-module.ts";
 import { Child, root } from "../main/child.ts";
+import { authorsBackend } from "./run.ts";
+
+// Several start Node processes, which takes long on a busy machine.
+vi.setConfig({ testTimeout: 90_000 });
 
 const built = builtModule();
 let parent = "";
@@ -31,8 +35,8 @@ beforeEach(() => {
 
 afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
-function installed(options: { node?: string; mgrDir?: string } = {}): string {
-  return install({ mgrDir: options.mgrDir ?? mgrDir, node: options.node }, built.folder);
+function installed(options: { node?: string; mgrDir?: string; backend?: string } = {}): string {
+  return install({ mgrDir: options.mgrDir ?? mgrDir, node: options.node, backend: options.backend }, built.folder);
 }
 
 function filesOf(folder: string): string[] {
@@ -182,6 +186,38 @@ describe("orchbridge install", () => {
     writeFileSync(beside, `#!/bin/sh\nexec "$(dirname "$0")/real-node" "$@"\n`, { mode: 0o755 });
     symlinkSync(process.execPath, join(parent, "real-node"));
     expect(() => installed({ node: beside })).toThrow(`--node ${beside}: a copy of it does not run as Node`);
+    expect(filesOf(mgrDir)).toEqual(before);
+  });
+
+  it("puts a backend's file into the module, says how to choose it, and keeps it when the module is replaced", async () => {
+    const text = installed({ backend: authorsBackend });
+    const file = join(mgrDir, "orchbridge/backends/author.ts");
+    expect(text).toContain(`ceph config set mgr mgr/orchbridge/backend ${file}\n`);
+    expect(statSync(file).mode & 0o7777).toBe(0o644);
+    const another = join(parent, "another.ts");
+    writeFileSync(another, readFileSync(authorsBackend));
+    installed({ backend: another });
+    installed();
+    expect(readdirSync(join(mgrDir, "orchbridge/backends"))).toEqual(["another.ts", "author.ts"]);
+    const child = new Child([process.execPath, join(mgrDir, "orchbridge/js/main.mjs"), "serve", "--stdio"]);
+    expect((await child.initialize({ name: file })).error).toBeUndefined();
+    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true));
+  });
+
+  it("refuses a backend that does not work by itself, and leaves the former version", () => {
+    installed();
+    const before = filesOf(mgrDir);
+    const wrong = join(parent, "wrong.ts");
+    expect(() => installed({ backend: wrong })).toThrow(`--backend ${wrong}: not a file`);
+    writeFileSync(wrong, 'import { hosts } from "./hosts.ts";\nexport default hosts;\n');
+    writeFileSync(join(parent, "hosts.ts"), "export const hosts = 7;\n");
+    expect(() => installed({ backend: wrong })).toThrow(
+      `--backend ${wrong}: cannot be loaded from a folder of its own: `,
+    );
+    expect(() => installed({ backend: wrong })).toThrow("hosts.ts");
+    const other = join(parent, "wrong.py");
+    writeFileSync(other, "");
+    expect(() => installed({ backend: other })).toThrow(`--backend ${other}: expected a .ts, .mts, .mjs or .js file`);
     expect(filesOf(mgrDir)).toEqual(before);
   });
 

@@ -14,12 +14,14 @@ export class PackedPackage {
   readonly folder = mkdtempSync(join(tmpdir(), "orchbridge-packed-"));
   readonly tarball: string;
 
-  constructor() {
+  /** `module`: the built module's folder, for those who install it. */
+  constructor(module?: string) {
     const source = join(this.folder, "source");
     mkdirSync(source);
     for (const name of ["package.json", "README.md", "LICENSE", "schemas", "docs", "python-shim"])
       cpSync(join(root, name), join(source, name), { recursive: true });
     tsc(root, "-p", "tsconfig.build.json", "--outDir", join(source, "dist"));
+    if (module !== undefined) cpSync(module, join(source, "dist/module"), { recursive: true });
     const packing = ["pack", "--silent", "--ignore-scripts", "--pack-destination", this.folder];
     execFileSync("npm", packing, { cwd: source, stdio: ["ignore", "pipe", "inherit"] });
     const [tarball] = readdirSync(this.folder).filter((name) => name.endsWith(".tgz"));

@@ -44,9 +44,9 @@ type Method = (params: unknown, call: WriteCall) => unknown;
 
 /** The backend as one with a controller behind it, which works on what was written as soon as it is there. */
 export function withController(backend: Backend): Backend {
-  const methods = Object.entries(backend).map(([name, method]) => {
+  const methods = Object.entries(backend).map(([name, method]: [string, unknown]) => {
     if (name === "available" || name === "close") return [name, method];
-    return [name, controlled(method as unknown as Method)];
+    return [name, controlled(method as Method)];
   });
   return Object.fromEntries(methods) as Backend;
 }

@@ -69,7 +69,7 @@ export function faultNamed(name: string): Fault {
   return fault!;
 }
 
-function kill(pid: number): void {
+export function kill(pid: number): void {
   try {
     process.kill(pid, "SIGKILL");
   } catch {
@@ -77,7 +77,7 @@ function kill(pid: number): void {
   }
 }
 
-function isGone(pid: number): boolean {
+export function isGone(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return false;

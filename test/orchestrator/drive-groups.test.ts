@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 
-import { checkDriveGroup, deviceClassOf, osdLayouts } from "../../src/orchestrator/drive-groups.ts";
+import { checkDriveGroup, deviceClassOf, osdLayouts, previewOf } from "../../src/orchestrator/drive-groups.ts";
 import type { Device, DeviceSelection, DriveGroupSpec } from "../../src/orchestrator/generated/types.ts";
 
 function disk(path: string, api: object = {}, more: object = {}): Device {
@@ -80,6 +80,55 @@ describe("a selection", () => {
       undefined,
     ]);
     expect(() => checkDriveGroup(group({ all: true }, { block_db_size: "big" }))).toThrow(/size "big" is not a number/);
+  });
+
+  const GIB = 1024 ** 3;
+
+  test("gives each of the OSDs that share a device the same part, and fills what is free of it", () => {
+    const small = disk("/dev/sda", { size: 8 * GIB });
+    const spec = group({ all: true }, { osds_per_device: 2, data_allocate_fraction: 0.5 });
+    const part = 2044 * 1024 ** 2;
+    expect(osdLayouts(spec, [small], () => false)).toEqual([
+      { data: "/dev/sda", data_size: part },
+      { data: "/dev/sda", data_size: part },
+    ]);
+    const half = { ...small, available: false, lvs: [{ osd_id: "7" }] };
+    const lacking = (gaps: number[], own = true): number =>
+      osdLayouts(
+        spec,
+        [half],
+        () => own,
+        () => gaps,
+      ).length;
+    expect(lacking([part, part])).toBe(1);
+    expect(lacking([part - 1])).toBe(0);
+    expect(lacking([])).toBe(0);
+    expect(lacking([part, part], false)).toBe(0);
+  });
+
+  test("keeps places on a database device for OSDs that come later", () => {
+    const flash = disk("/dev/nvme0n1", { rotational: "0", size: 8 * GIB });
+    const spec = group({ rotational: true }, { db_devices: { rotational: false }, db_slots: 4 });
+    const [layout] = osdLayouts(spec, [disk("/dev/sda"), flash], () => false);
+    expect(layout).toEqual({ data: "/dev/sda", block_db: "/dev/nvme0n1", block_db_size: 2044 * 1024 ** 2 });
+    expect(previewOf(layout!)).toEqual({ data: "/dev/sda", block_db: "/dev/nvme0n1", block_db_size: "2.00 GB" });
+    const used = { ...flash, available: false, lvs: [1, 2, 3].map((id) => ({ osd_id: String(id) })) };
+    const disks = ["b", "c"].map((name) => disk(`/dev/sd${name}`));
+    const later = osdLayouts(
+      spec,
+      [...disks, used],
+      () => true,
+      ({ path }) => (path === "/dev/nvme0n1" ? [6 * GIB] : []),
+    );
+    expect(later.map(({ block_db: db }) => db)).toEqual(["/dev/nvme0n1", undefined]);
+  });
+
+  test("leaves a database device whole to one OSD", () => {
+    const flash = disk("/dev/nvme0n1", { rotational: "0" });
+    const spec = group({ rotational: true }, { db_devices: { rotational: false } });
+    expect(osdLayouts(spec, [disk("/dev/sda"), flash], () => false)).toEqual([
+      { data: "/dev/sda", block_db: "/dev/nvme0n1" },
+    ]);
   });
 
   test("gives a device the class that is said for it, else that of the group", () => {

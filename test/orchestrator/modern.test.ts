@@ -24,6 +24,19 @@ describe("a modern call", () => {
     );
   });
 
+  test("takes the text in which `ceph orch daemon add osd` passes numbers and flags on, and no other", async () => {
+    const seen: unknown[] = [];
+    const { orchestrator } = await orchestratorFor({
+      createOsds: (params) => (seen.push(params.drive_group.spec), ""),
+    });
+    const create = (spec: object): Promise<unknown> =>
+      invoke(orchestrator, "orchestrator/create_osds", { drive_group: { service_type: "osd", spec } });
+    await create({ osds_per_device: "2", db_slots: "4", data_allocate_fraction: "0.5", encrypted: "False" });
+    expect(seen).toEqual([{ osds_per_device: 2, db_slots: 4, data_allocate_fraction: 0.5, encrypted: false }]);
+    await expect(create({ osds_per_device: "two" })).rejects.toThrow(/osds_per_device: expected number, got "two"/);
+    await expect(create({ encrypted: "maybe" })).rejects.toThrow(/encrypted: expected boolean, got "maybe"/);
+  });
+
   test("to a method that the backend left out says that it is not supported", async () => {
     const { orchestrator } = await orchestratorFor({});
     await expect(invoke(orchestrator, "orchestrator/get_hosts")).rejects.toMatchObject({ type: "NotSupportedError" });

@@ -63,6 +63,16 @@ describe("openrpc.json", () => {
     expect(mirrored.length).toBeGreaterThan(130);
   });
 
+  it("names a release with another answer only where that release has the method", () => {
+    const others = model.methods.flatMap((method) =>
+      Object.entries(method.results).map(([release, schema]) => ({ method, release, schema })),
+    );
+    expect(others.map(({ method, release, schema }) => [method.name, release, schema.$ref])).toEqual([
+      ["classic/describe_service", "mimic", "types/SeedServiceDescription.json"],
+    ]);
+    for (const { method, release } of others) expect(Object.keys(method.signatures)).toContain(release);
+  });
+
   it("has defaults that its own schemas take", () => {
     const complete = (method: Method): Record<string, unknown> =>
       Object.fromEntries(

@@ -51,7 +51,7 @@ class ModuleClass(unittest.TestCase):
         own = [
             option["name"] for option in module.MODULE_OPTIONS if not option["name"].startswith(("log_", "sqlite3_"))
         ]
-        wanted = ["backend", "backend_options", "node_path", "call_timeout", "memory_limit", "record_path"]
+        wanted = ["backend", "backend_options", "node_path", "call_timeout", "memory_limit", "record_path", "attach"]
         self.assertEqual(own, wanted)
 
     def test_commands_are_found_where_the_release_looks(self) -> None:

@@ -1,4 +1,4 @@
-"""Runs the checks of this folder inside a root: `python3 -m tests.ceph.run RELEASE`. Prints the results as JSON."""
+"""Runs the checks of this folder inside a root: `python3 -m tests.ceph.run RELEASE [CHECK]...`. Prints JSON."""
 
 import importlib
 import json
@@ -19,14 +19,14 @@ class _Result(unittest.TestResult):
         self.passed.append(test.id())
 
 
-def main(release: str) -> None:
+def main(release: str, *chosen: str) -> None:
     sys.path.insert(0, SHIM)
     from tests.ceph import stand_in
 
     stand_in.install(release, SHIM)
     classic = release == "nautilus"
     own = "check_classic" if classic else "check_modern"
-    names = ["check_module", own, "check_calls", "check_operations", "check_lead"]
+    names = list(chosen) or ["check_module", own, "check_calls", "check_operations", "check_lead"]
     suite = unittest.TestSuite(
         unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"tests.ceph.{name}")) for name in names
     )
@@ -40,4 +40,4 @@ def main(release: str) -> None:
     os._exit(0)
 
 
-main(sys.argv[1])
+main(*sys.argv[1:])

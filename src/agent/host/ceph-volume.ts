@@ -2,7 +2,7 @@
 import { chown, mkdir, readFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { messageOf, NotSupportedError, OrchestratorError, ValidationError } from "../../index.ts";
+import { messageOf, OrchestratorError, ValidationError } from "../../index.ts";
 import { writeDurably } from "../durable-file.ts";
 import type { CheckedParams, HostOsd } from "../protocol.ts";
 import { type AgentSettings, rootOf } from "../settings.ts";
@@ -13,7 +13,7 @@ import { firstProblem } from "./first-problem.ts";
 import { type BluestoreLabel, readLabel } from "./labels.ts";
 import { ATTEMPT_MS, beginAttempt, isLeftover, settleAttempt } from "./leftovers.ts";
 import { activate, osdFolder, osdOwner, uuidIn } from "./osd-folder.ts";
-import { devicesOf, labelsOnHost, osdsOnHost } from "./osds.ts";
+import { devicesOf, forgetVolumes, labelsOnHost, osdsOnHost } from "./osds.ts";
 import { run } from "./programs.ts";
 
 type Wish = CheckedParams<"osd/prepare">;
@@ -30,7 +30,10 @@ export async function makeByCephVolume(
   const log = await beginAttempt(settings, devices.block);
   const failure = await attempted(settings, args, log);
   await settleAttempt(settings);
-  const made = (await osdsOnHost(settings)).find((osd) => osd.devices.block === devices.block);
+  forgetVolumes();
+  const made = (await osdsOnHost(settings)).find((osd) =>
+    wish.block_size === null ? osd.devices.block === devices.block : osd.osd_uuid === wish.osd_uuid,
+  );
   if (failure === undefined && made !== undefined) {
     await activate(settings, made);
     return made;
@@ -43,6 +46,8 @@ export async function makeByCephVolume(
 /** The words of `ceph-volume … prepare`. */
 export function prepareArguments(wish: Wish, { block, db, wal }: HostOsd["devices"]): string[] {
   const { method, device_class: deviceClass, osd_id: id, encrypted } = wish;
+  const sizes = { "--data-size": wish.block_size, "--block.db-size": wish.db_size, "--block.wal-size": wish.wal_size };
+  const sized = Object.entries(sizes).filter(([, size]) => size !== null);
   return [
     method,
     "prepare",
@@ -51,6 +56,9 @@ export function prepareArguments(wish: Wish, { block, db, wal }: HostOsd["device
     block,
     ...(db === undefined ? [] : ["--block.db", db]),
     ...(wal === undefined ? [] : ["--block.wal", wal]),
+    ...sized.flatMap(([option, size]) => [option, String(size)]),
+    // By its uuid it is found among those that share its device.
+    ...(sized.length === 0 || wish.osd_uuid === null ? [] : ["--osd-fsid", wish.osd_uuid]),
     ...(deviceClass === null ? [] : ["--crush-device-class", deviceClass]),
     ...(id === null ? [] : ["--osd-id", String(id)]),
     ...(encrypted ? ["--dmcrypt"] : []),
@@ -84,7 +92,7 @@ async function checkNumber(settings: AgentSettings, { method, osd_id: id }: Wish
   if (method !== "raw" || id === null) return;
   const { stdout } = await run("ceph-volume", ["raw", "prepare", "--help"], { root: rootOf(settings, "osd") });
   if (!stdout.includes("--osd-id"))
-    throw new NotSupportedError(`ceph-volume raw of this release cannot make osd.${id} by its number`);
+    throw new ValidationError(`ceph-volume raw of this release cannot make osd.${id} by its number`);
 }
 
 async function writeBootstrapKeyring(settings: AgentSettings, { bootstrap_keyring: text }: Wish): Promise<void> {

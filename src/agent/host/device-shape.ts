@@ -4,7 +4,8 @@ import type { HostDevice, HostOsd } from "../protocol.ts";
 import { type BlockDevice, type Uses, useOf, withChildren } from "./block-devices.ts";
 import type { FileDevice } from "./file-devices.ts";
 import type { Inventory, InventoryDevice } from "./inventory.ts";
-import { devicesOf, type Labelled } from "./osds.ts";
+import { devicesOf, type Labelled, storesOf } from "./osds.ts";
+import { gapsBetween, indivisible, partitionExtents } from "./parts.ts";
 
 /** All that is known of the host's devices at one time. */
 export interface Findings {
@@ -22,6 +23,8 @@ const GIB = 1024 ** 3;
 /** ceph-volume's own limit. */
 const LEAST_DISK = 5 * GIB;
 const LEAST_FILE = GIB;
+/** What LVM takes for itself, generously. */
+const LVM_OWN = 8 * 1024 ** 2;
 
 /** A disk or loop device. */
 export function blockDevice(device: BlockDevice, findings: Findings): HostDevice {
@@ -48,7 +51,28 @@ export function blockDevice(device: BlockDevice, findings: Findings): HostDevice
     ...(deviceClass === undefined ? {} : { crush_device_class: deviceClass }),
     ...(typeof replaced === "boolean" ? { being_replaced: replaced } : {}),
   };
-  return { device: asJson(result), kind: device.type === "loop" ? "loop" : "disk" };
+  return {
+    device: asJson(result),
+    kind: device.type === "loop" ? "loop" : "disk",
+    gaps: result.available === true ? gapsBetween(device.size, []) : gapsOn(device, findings),
+    indivisible: indivisible(device),
+  };
+}
+
+/** What is left of a device on which there is nothing but parts of this cluster's OSDs. */
+function gapsOn(device: BlockDevice, { labels, osds }: Findings): number[] {
+  const { children = [], size } = device;
+  const isOurs = (path: string): boolean => {
+    const label = labels.find((one) => one.path === path)?.label;
+    return label !== undefined && osds.some(({ osd_uuid: uuid }) => uuid === label.osdUuid);
+  };
+  if (children.length === 0) return [];
+  if (children.every(({ type, path }) => type === "part" && isOurs(path)))
+    return gapsBetween(size, partitionExtents(device));
+  // Volumes need not lie together. Not tried on a host with a device mapper yet.
+  if (children.every(({ type, name }) => type === "lvm" && name.startsWith("ceph--")))
+    return [Math.max(0, size - LVM_OWN - children.reduce((sum, volume) => sum + volume.size, 0))];
+  return [];
 }
 
 /** Nautilus' ceph-volume takes no loop device whatever is on it; ceph-osd does. */
@@ -145,7 +169,7 @@ function volumesOn(paths: readonly string[], osds: readonly HostOsd[], said?: In
       devicesOf(osd)
         .filter(({ path }) => paths.includes(path))
         .map(({ use, path }) => ({
-          name: path,
+          name: storesOf(osd)[use] ?? path,
           type: use,
           osd_id: String(osd.osd_id),
           osd_fsid: osd.osd_uuid,
@@ -161,12 +185,12 @@ export function fileDevice(
   unheld: string | undefined,
   findings: Findings,
 ): HostDevice {
-  const { path, size } = file;
+  const { path, size, parts } = file;
   const volumes = volumesOn([path], findings.osds);
   const reasons = [
     ...(size < LEAST_FILE ? ["Insufficient space (<1GB)"] : []),
     ...labelReasons(
-      findings.labels.filter((label) => label.path === path),
+      findings.labels.filter((label) => label.path === path || label.device === path),
       findings.fsid,
     ),
     ...(unheld === undefined ? [] : [unheld]),
@@ -194,7 +218,14 @@ export function fileDevice(
     human_readable_type: rotational ? "hdd" : "ssd",
     ceph_device: volumes.length > 0,
   };
-  return { device: asJson(result), kind: "file" };
+  const taken = parts.reduce((sum, part) => sum + part.size, 0);
+  const ours = parts.every(({ uuid }) => findings.osds.some((osd) => osd.osd_uuid === uuid));
+  return {
+    device: asJson(result),
+    kind: "file",
+    gaps: result.available === true || (parts.length > 0 && ours) ? [Math.max(0, size - taken)] : [],
+    indivisible: null,
+  };
 }
 
 /** A Device is JSON by its schema, which its type does not say. */

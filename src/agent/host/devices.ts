@@ -5,38 +5,45 @@ import { fsidIn } from "../ceph-conf.ts";
 import type { CheckedParams, HostDevice } from "../protocol.ts";
 import type { AgentSettings } from "../settings.ts";
 import { type BlockDevice, backingFile, blockDevices, devicesInUse, readOrEmpty, useOf } from "./block-devices.ts";
+import type { DeviceLooks } from "./device-looks.ts";
 import { blockDevice, type Findings, fileDevice } from "./device-shape.ts";
 import { type FileDevice, fileDevices, freeBytes, makeFileDevices, unheldFiles } from "./file-devices.ts";
-import { inventory } from "./inventory.ts";
 import { osdOwner } from "./osd-folder.ts";
 import { labelsOnHost, osdsOnHost } from "./osds.ts";
-import { probe } from "./probe.ts";
 
 type Wanted = Omit<CheckedParams<"host/devices">, "refresh">;
 
 /** The host's disks, and if wanted its loop devices and the agent's file devices, which are made on the way. */
-export async function hostDevices(settings: AgentSettings, wanted: Wanted): Promise<HostDevice[]> {
+export async function hostDevices(
+  settings: AgentSettings,
+  wanted: Wanted,
+  looks: DeviceLooks,
+  refresh = false,
+): Promise<HostDevice[]> {
   if (wanted.file_devices !== null) await makeFileDevices(settings.stateDir, wanted.file_devices, osdOwner(settings));
   const present = await blockDevices();
   const candidates = present.filter((device) => isCandidate(device, wanted.loop_devices));
   const files = await fileDevices(settings.stateDir);
   const uses = await devicesInUse();
   const labels = await labelsOnHost(settings, present);
-  // Those with an OSD are left alone: one that starts just then would find its device taken.
+  // Those with an OSD are left alone, on a part of it too: one that starts just then would find its device taken.
   const free = candidates.filter(
-    (device) => useOf(device, uses) === undefined && !labels.some(({ path }) => path === device.path),
+    (device) =>
+      useOf(device, uses) === undefined &&
+      !labels.some((label) => label.path === device.path || label.device === device.path),
   );
-  const findings: Findings = {
-    uses,
-    probed: new Map(await Promise.all(free.map(async ({ path }) => [path, await probe(path)] as const))),
-    inventory: await inventory(
-      settings,
-      candidates.map(({ path }) => path),
-    ),
-    osds: await osdsOnHost(settings),
-    labels,
-    fsid: fsidIn(settings.conf),
-  };
+  const pathsOf = (devices: readonly BlockDevice[]): string[] => devices.map(({ path }) => path);
+  const backing = candidates.map(({ name, type }) => (type === "loop" ? (backingFile(name) ?? "") : ""));
+  const look = await looks.at(
+    {
+      paths: pathsOf(candidates),
+      free: pathsOf(free),
+      // As text, since a label may leave fields out.
+      state: JSON.stringify([candidates, backing, [...uses], labels]),
+    },
+    refresh,
+  );
+  const findings: Findings = { uses, ...look, osds: await osdsOnHost(settings), labels, fsid: fsidIn(settings.conf) };
   const disks = candidates.map((device) => blockDevice(device, findings));
   return [
     ...disks,
@@ -54,7 +61,8 @@ export function isCandidate({ name, type, size }: BlockDevice, loopDevices: bool
 function shown(files: readonly FileDevice[], wanted: Wanted, { osds }: Findings): FileDevice[] {
   const count = wanted.file_devices?.count ?? 0;
   return files.filter(
-    ({ path, labelled }, index) => index < count || (labelled && osds.some(({ devices }) => devices.block === path)),
+    ({ path, labelled }, index) =>
+      index < count || (labelled && osds.some(({ devices }) => Object.values(devices).includes(path))),
   );
 }
 

@@ -11,8 +11,17 @@ export interface FileDevice {
   readonly path: string;
   readonly size: number;
   readonly allocated: number;
-  /** Whether something was written to it. */
+  /** Whether something was written to it, or it is divided. */
   readonly labelled: boolean;
+  /** Files of their own, each of which stands in for a partition. */
+  readonly parts: readonly FilePart[];
+}
+
+/** A part of a file device, which bears its OSD's uuid. */
+export interface FilePart {
+  readonly path: string;
+  readonly uuid: string;
+  readonly size: number;
 }
 
 /** How many files of which size there shall be. */
@@ -22,6 +31,7 @@ export interface WantedFiles {
 }
 
 const NAME = /^file(\d+)$/;
+const PART_NAME = /^file\d+\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;
 const BLOCK = 512;
 
 /** The folder of the file devices. */
@@ -29,9 +39,22 @@ export function deviceFolder(stateDir: string): string {
   return join(stateDir, "devices");
 }
 
-/** Whether a path is one of the agent's own file devices, there or not. */
+/** Whether a path is one of the agent's own file devices or a part of one, there or not. */
 export function isFileDevice(stateDir: string, path: string): boolean {
-  return dirname(path) === deviceFolder(stateDir) && NAME.test(basename(path));
+  const name = basename(path);
+  return dirname(path) === deviceFolder(stateDir) && (NAME.test(name) || PART_NAME.test(name));
+}
+
+/** The path of an OSD's part of a file device. */
+export function filePartPath(path: string, uuid: string): string {
+  return `${path}.${uuid}`;
+}
+
+/** Makes a part, as sparse as the file device. */
+export async function makeFilePart(path: string, uuid: string, size: number, owner: FileOwner): Promise<string> {
+  const part = filePartPath(path, uuid);
+  await makeOne(part, size, owner);
+  return part;
 }
 
 /** Makes those that are missing; one that nothing was written to gets the size that is asked for. */
@@ -89,15 +112,36 @@ export async function fileDevices(stateDir: string): Promise<FileDevice[]> {
     throw error;
   }
   const numbers = names.flatMap((name) => NAME.exec(name)?.[1] ?? []).map(Number);
+  const partNames = names.filter((name) => PART_NAME.test(name));
+  const parts = (await Promise.all(partNames.map((name) => filePart(folder, name)))).flat();
   return Promise.all(
     numbers
       .toSorted((one, other) => one - other)
       .map(async (number) => {
         const path = join(folder, `file${number}`);
         const { size, blocks } = await stat(path);
-        return { path, size, allocated: blocks * BLOCK, labelled: (await readLabel(path)) !== undefined };
+        const own = parts.filter((part) => part.path.startsWith(`${path}.`));
+        return {
+          path,
+          size,
+          allocated: own.reduce((sum, part) => sum + part.allocated, blocks * BLOCK),
+          labelled: own.length > 0 || (await readLabel(path)) !== undefined,
+          parts: own,
+        };
       }),
   );
+}
+
+/** None where it went meanwhile: its OSD was removed. */
+async function filePart(folder: string, name: string): Promise<(FilePart & { allocated: number })[]> {
+  const path = join(folder, name);
+  try {
+    const { size, blocks } = await stat(path);
+    return [{ path, uuid: PART_NAME.exec(name)?.[1] ?? "", size, allocated: blocks * BLOCK }];
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    throw error;
+  }
 }
 
 /**

@@ -9,7 +9,7 @@ import { DAEMON_KINDS } from "../daemon-types.ts";
 import { codeOf, type FileOwner, syncFolder } from "../durable-file.ts";
 import type { HostOsd } from "../protocol.ts";
 import { type AgentSettings, rootOf } from "../settings.ts";
-import { devicesOf } from "./osds.ts";
+import { devicesOf, storesOf } from "./osds.ts";
 import { printed, run } from "./programs.ts";
 
 /** Names of the links, by what the device is for. */
@@ -75,14 +75,15 @@ async function makeFolder(folder: string, owner: FileOwner): Promise<void> {
 export async function activate(settings: AgentSettings, osd: HostOsd): Promise<void> {
   const folder = osdFolder(settings, osd.osd_id);
   const owner = osdOwner(settings);
+  const stores = storesOf(osd);
   if (osd.method === "lvm") return activateVolumes(settings, osd, folder);
   if (!isReady(folder) || uuidIn(folder) !== osd.osd_uuid) {
     await freshFolder(folder, osd.osd_uuid, owner);
-    const prime = ["prime-osd-dir", "--no-mon-config", "--path", folder, "--dev", osd.devices.block];
+    const prime = ["prime-osd-dir", "--no-mon-config", "--path", folder, "--dev", stores.block];
     printed("ceph-bluestore-tool", await run("ceph-bluestore-tool", prime, { root: rootOf(settings, "osd") }));
   }
-  await linkDevices(folder, osd.devices);
-  await giveTo(owner, folder, osd.devices);
+  await linkDevices(folder, stores);
+  await giveTo(owner, folder, stores);
 }
 
 /** Not tried on a host with a device mapper yet. */

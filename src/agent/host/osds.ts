@@ -19,10 +19,18 @@ export function devicesOf({ devices }: { readonly devices: Devices }): { use: ke
   });
 }
 
+/** Where an OSD's stores lie: on whole devices, or on parts of them. */
+export function storesOf({ devices, parts = {} }: Pick<HostOsd, "devices" | "parts">): Devices {
+  const places = devicesOf({ devices }).map(({ use, path }) => [use, parts[use] ?? path] as const);
+  return { ...devices, ...Object.fromEntries(places) };
+}
+
 /** A device that carries a label. */
 export interface Labelled {
   readonly path: string;
   readonly label: BluestoreLabel;
+  /** The device that it is a part of; left out for one that is whole. */
+  readonly device?: string;
 }
 
 /** Kinds of block devices on which a store can lie directly; those of LVM are found by their tags. */
@@ -32,7 +40,9 @@ const LABELLED_TYPES = /^(?:disk|part|loop|mpath|crypt|md|raid\d+|linear)$/;
 export async function labelsOnHost(settings: AgentSettings, devices: readonly BlockDevice[]): Promise<Labelled[]> {
   const onDevices = await Promise.all(devices.map((device) => labelsWithin(device)));
   const files = await fileDevices(settings.stateDir);
-  const onFiles = await Promise.all(files.map(({ path }) => labelled(path)));
+  const onFiles = await Promise.all(
+    files.flatMap(({ path, parts }) => [labelled(path), ...parts.map((part) => labelled(part.path, path))]),
+  );
   return [...onDevices, ...onFiles].flat();
 }
 
@@ -40,17 +50,18 @@ export async function labelsOnHost(settings: AgentSettings, devices: readonly Bl
  * A kernel that knows Atari's partitions may see some in what BlueStore wrote, each with a label of its own
  * (tracker.ceph.com/issues/52060): below a labelled device nothing else is looked at.
  */
-async function labelsWithin(device: BlockDevice): Promise<Labelled[]> {
+async function labelsWithin(device: BlockDevice, parent?: BlockDevice): Promise<Labelled[]> {
   if (device.size === 0 || (device.type === "loop" && backingFile(device.name) === undefined)) return [];
-  const own = LABELLED_TYPES.test(device.type) ? await labelled(device.path) : [];
+  const whole = device.type === "part" ? parent?.path : undefined;
+  const own = LABELLED_TYPES.test(device.type) ? await labelled(device.path, whole) : [];
   if (own.length > 0) return own;
-  return (await Promise.all((device.children ?? []).map((child) => labelsWithin(child)))).flat();
+  return (await Promise.all((device.children ?? []).map((child) => labelsWithin(child, device)))).flat();
 }
 
-async function labelled(path: string): Promise<Labelled[]> {
+async function labelled(path: string, device?: string): Promise<Labelled[]> {
   try {
     const label = await readLabel(path);
-    return label === undefined ? [] : [{ path, label }];
+    return label === undefined ? [] : [{ path, label, ...(device === undefined ? {} : { device }) }];
   } catch {
     return []; // no medium, or not ours to open: then it is no OSD's that we could run
   }
@@ -69,18 +80,27 @@ export async function osdsOnHost(settings: AgentSettings): Promise<HostOsd[]> {
 
 /** Finished OSDs, with the devices of theirs that hold DB and WAL. */
 export function osdsOf(labels: readonly Labelled[], stateDir: string): HostOsd[] {
-  return labels.flatMap(({ path, label }) => {
-    const { osdUuid, osdId, clusterFsid, complete } = label;
+  return labels.flatMap((block) => {
+    const { osdUuid, osdId, clusterFsid, complete } = block.label;
     if (!complete || osdId === undefined || clusterFsid === undefined) return [];
-    const place = (use: "db" | "wal"): string | undefined =>
-      labels.find((other) => other.label.use === use && other.label.osdUuid === osdUuid)?.path;
-    const [db, wal] = [place("db"), place("wal")];
+    const place = (use: "db" | "wal"): Labelled | undefined =>
+      labels.find((other) => other.label.use === use && other.label.osdUuid === osdUuid);
+    const places = Object.entries({ block, db: place("db"), wal: place("wal") }).flatMap(([use, found]) =>
+      found === undefined ? [] : [[use, found] as const],
+    );
+    const parts = places
+      .filter(([, { device }]) => device !== undefined)
+      .map(([use, { path }]) => [use, path] as const);
     return {
       osd_id: osdId,
       osd_uuid: osdUuid,
       fsid: clusterFsid,
-      method: isFileDevice(stateDir, path) ? ("file" as const) : ("raw" as const),
-      devices: { block: path, ...(db === undefined ? {} : { db }), ...(wal === undefined ? {} : { wal }) },
+      method: isFileDevice(stateDir, block.path) ? ("file" as const) : ("raw" as const),
+      devices: {
+        block: block.device ?? block.path,
+        ...Object.fromEntries(places.map(([use, { path, device }]) => [use, device ?? path])),
+      },
+      ...(parts.length === 0 ? {} : { parts: Object.fromEntries(parts) }),
     };
   });
 }
@@ -94,10 +114,28 @@ const lvmVolume = z.object({
 });
 const lvmList = z.record(z.string(), z.array(lvmVolume));
 
+/** ceph-volume is asked again when the volumes are others, and after this time: it tags a volume a moment after it made it. */
+const VOLUMES_MS = 60_000;
+
+let volumesTold: { readonly key: string; readonly until: number; readonly osds: HostOsd[] } | undefined;
+
+/** To be called where ceph-volume made or removed volumes. */
+export function forgetVolumes(): void {
+  volumesTold = undefined;
+}
+
 /** Not tried on a host with a device mapper yet. */
 async function lvmOsds(settings: AgentSettings, devices: readonly BlockDevice[]): Promise<HostOsd[]> {
   const hasVolumes = devices.flatMap(withChildren).some(({ type }) => type === "lvm");
   if (!hasVolumes) return [];
+  const key = JSON.stringify([rootOf(settings, "osd"), devices]);
+  if (volumesTold?.key === key && performance.now() < volumesTold.until) return volumesTold.osds;
+  const osds = await listVolumes(settings);
+  volumesTold = { key, until: performance.now() + VOLUMES_MS, osds };
+  return osds;
+}
+
+async function listVolumes(settings: AgentSettings): Promise<HostOsd[]> {
   const { code, stdout } = await run("ceph-volume", ["lvm", "list", "--format", "json"], {
     root: rootOf(settings, "osd"),
   });

@@ -8,6 +8,7 @@ import { type AgentSettings, rootOf } from "../settings.ts";
 import { firstProblem } from "./first-problem.ts";
 import { readLabel } from "./labels.ts";
 import { freshFolder, giveTo, linkDevices, osdFolder, osdOwner } from "./osd-folder.ts";
+import { storesOf } from "./osds.ts";
 import { run } from "./programs.ts";
 
 const MKFS_MS = 300_000;
@@ -19,20 +20,22 @@ export interface NewOsd {
   readonly fsid: string;
   readonly method: HostOsd["method"];
   readonly devices: HostOsd["devices"];
+  readonly parts: NonNullable<HostOsd["parts"]>;
   /** The text of its keyring. */
   readonly keyring: string;
 }
 
 /** Makes the store. What an interrupted attempt left has to be erased before. */
 export async function makeStore(settings: AgentSettings, osd: NewOsd): Promise<HostOsd> {
-  const { osd_id: id, osd_uuid: uuid, fsid, method, devices, keyring } = osd;
+  const { osd_id: id, osd_uuid: uuid, fsid, method, devices, parts, keyring } = osd;
+  const stores = storesOf(osd);
   const folder = osdFolder(settings, id);
   const owner = osdOwner(settings);
   const key = keyIn(keyring, id);
   await freshFolder(folder, uuid, owner);
   await writeFile(join(folder, "keyring"), `[osd.${id}]\n\tkey = ${key}\n`, { mode: 0o600 });
-  await linkDevices(folder, { block: devices.block });
-  await giveTo(owner, folder, devices);
+  await linkDevices(folder, { block: stores.block });
+  await giveTo(owner, folder, stores);
   const { code, stdout, stderr } = await run("ceph-osd", mkfsArguments(settings, osd), {
     root: rootOf(settings, "osd"),
     // On stdin, so that mkfs writes it into the label too: from there a lost folder is made again.
@@ -43,15 +46,17 @@ export async function makeStore(settings: AgentSettings, osd: NewOsd): Promise<H
     throw new OrchestratorError(
       `osd.${id} could not be made on ${devices.block}: ${firstProblem(`${stderr}\n${stdout}`, code)}`,
     );
-  const label = await readLabel(devices.block);
+  const label = await readLabel(stores.block);
   if (label?.complete !== true || label.osdUuid !== uuid || label.clusterFsid !== fsid)
-    throw new OrchestratorError(`ceph-osd made a store on ${devices.block} that is not osd.${id} of ${fsid}`);
-  await linkDevices(folder, devices);
-  await giveTo(owner, folder, devices);
-  return { osd_id: id, osd_uuid: uuid, fsid, method, devices };
+    throw new OrchestratorError(`ceph-osd made a store on ${stores.block} that is not osd.${id} of ${fsid}`);
+  await linkDevices(folder, stores);
+  await giveTo(owner, folder, stores);
+  return { osd_id: id, osd_uuid: uuid, fsid, method, devices, ...(Object.keys(parts).length === 0 ? {} : { parts }) };
 }
 
-function mkfsArguments(settings: AgentSettings, { osd_id: id, osd_uuid: uuid, devices }: NewOsd): string[] {
+function mkfsArguments(settings: AgentSettings, osd: NewOsd): string[] {
+  const { osd_id: id, osd_uuid: uuid } = osd;
+  const stores = storesOf(osd);
   const options = {
     cluster: "ceph",
     conf: settings.conf,
@@ -60,8 +65,8 @@ function mkfsArguments(settings: AgentSettings, { osd_id: id, osd_uuid: uuid, de
     "osd-uuid": uuid,
     "osd-data": osdFolder(settings, id),
     keyfile: "-",
-    ...(devices.db === undefined ? {} : { "bluestore-block-db-path": devices.db }),
-    ...(devices.wal === undefined ? {} : { "bluestore-block-wal-path": devices.wal }),
+    ...(stores.db === undefined ? {} : { "bluestore-block-db-path": stores.db }),
+    ...(stores.wal === undefined ? {} : { "bluestore-block-wal-path": stores.wal }),
     ...(process.getuid?.() === 0 ? { setuser: settings.user, setgroup: String(osdOwner(settings).gid) } : {}),
   };
   return ["--mkfs", ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value])];

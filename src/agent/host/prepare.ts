@@ -1,12 +1,12 @@
 /** `osd/prepare`: an OSD on a device, made once however often it is asked for and wherever it was interrupted. */
 import { realpath, stat } from "node:fs/promises";
 
-import { NotFoundError, NotSupportedError, ValidationError } from "../../index.ts";
+import { NotFoundError, ValidationError } from "../../index.ts";
 import { fsidIn } from "../ceph-conf.ts";
 import type { CheckedParams, HostOsd } from "../protocol.ts";
 import type { AgentSettings } from "../settings.ts";
 import { abilities, cephVolumeProblem } from "./abilities.ts";
-import { blockDevices, devicesInUse, useOf } from "./block-devices.ts";
+import { type BlockDevice, blockDevices, devicesInUse, type Uses, useOf } from "./block-devices.ts";
 import { makeByCephVolume, rollbackDanger } from "./ceph-volume.ts";
 import { deviceAt } from "./device-shape.ts";
 import { eraseDevice, signatures } from "./erase.ts";
@@ -16,6 +16,7 @@ import { forget, isLeftover, settleAttempt } from "./leftovers.ts";
 import { activate, osdFolder, removeUnfinished } from "./osd-folder.ts";
 import { devicesOf, osdsOnHost } from "./osds.ts";
 import { makeStore } from "./own-store.ts";
+import { checkDivided, dropPart, indivisible, makePart, partOf, partsBelow } from "./parts.ts";
 
 type Wish = CheckedParams<"osd/prepare">;
 
@@ -27,6 +28,7 @@ export async function prepareOsd(settings: AgentSettings, wish: Wish): Promise<H
   await settleAttempt(settings);
   checkCluster(settings, wish);
   const devices = await realDevices(settings, wish);
+  checkSizes(wish);
   const present = await presentOsd(settings, wish, devices.block);
   if (present !== undefined) {
     await activate(settings, present);
@@ -34,8 +36,23 @@ export async function prepareOsd(settings: AgentSettings, wish: Wish): Promise<H
     return present;
   }
   await checkAbility(settings, wish);
-  for (const { path } of devicesOf({ devices })) await makeEmpty(settings, wish, path);
+  for (const { use, path } of devicesOf({ devices })) {
+    if (sizeOf(wish, use) === null) await makeEmpty(settings, wish, path);
+    else await checkDivisible(settings, wish, path);
+  }
   return ownIdentity(wish) === undefined ? makeByCephVolume(settings, wish, devices) : makeOwn(settings, wish, devices);
+}
+
+/** How much of a device it is to have; null for the whole. */
+function sizeOf(wish: Wish, use: keyof Devices): number | null {
+  return { block: wish.block_size, db: wish.db_size, wal: wish.wal_size }[use];
+}
+
+/** A part bears the uuid of its OSD, by which it is found again. */
+function checkSizes(wish: Wish): void {
+  const sizes = [wish.block_size, wish.db_size, wish.wal_size].filter((size) => size !== null);
+  if (sizes.length > 0 && wish.osd_uuid === null)
+    throw new ValidationError("an OSD that has a part of a device needs osd_uuid");
 }
 
 function checkCluster(settings: AgentSettings, { fsid }: Wish): void {
@@ -72,7 +89,10 @@ async function realDevice(settings: AgentSettings, { method }: Wish, path: strin
 
 /** The finished OSD of this cluster on the device. Throws when it is not the one that was asked for, or of another cluster. */
 async function presentOsd(settings: AgentSettings, wish: Wish, block: string): Promise<HostOsd | undefined> {
-  const found = (await osdsOnHost(settings)).find(({ devices }) => devices.block === block);
+  const osds = await osdsOnHost(settings);
+  // Others may be on a device of which it has only a part.
+  if (wish.block_size !== null) return osds.find(({ osd_uuid: uuid }) => uuid === wish.osd_uuid);
+  const found = osds.find(({ devices }) => devices.block === block);
   if (found === undefined) return undefined;
   const { osd_id: id, osd_uuid: uuid } = found;
   const asked = (wish.osd_uuid === null || wish.osd_uuid === uuid) && (wish.osd_id === null || wish.osd_id === id);
@@ -84,21 +104,20 @@ async function presentOsd(settings: AgentSettings, wish: Wish, block: string): P
 }
 
 async function checkAbility(settings: AgentSettings, wish: Wish): Promise<void> {
-  if (wish.method === "file" && (wish.encrypted || wish.db !== null || wish.wal !== null))
-    throw new NotSupportedError("an OSD on a file is neither encrypted nor has db and wal of its own");
+  if (wish.method === "file" && wish.encrypted) throw new ValidationError("an OSD on a file is not encrypted");
   if (wish.method === "file" && ownIdentity(wish) === undefined)
     throw new ValidationError("an OSD on a file needs osd_id, osd_uuid and keyring");
   const { lvm, raw, encryption } = await abilities(settings);
   if (wish.encrypted && encryption !== null)
-    throw new NotSupportedError(`${wish.block} cannot be encrypted on this host: ${encryption}`);
+    throw new ValidationError(`${wish.block} cannot be encrypted on this host: ${encryption}`);
   if (wish.encrypted && wish.method === "raw")
-    throw new NotSupportedError(`${wish.block} cannot be encrypted by the method raw; use lvm`);
+    throw new ValidationError(`${wish.block} cannot be encrypted by the method raw; use lvm`);
   if (wish.method === "lvm" && lvm !== null)
-    throw new NotSupportedError(`no OSD can be made by lvm on this host: ${lvm}`);
+    throw new ValidationError(`no OSD can be made by lvm on this host: ${lvm}`);
   const byCephVolume = ownIdentity(wish) === undefined;
   const problem = raw ?? (byCephVolume ? (cephVolumeProblem(settings) ?? (await rollbackDanger(settings))) : null);
   if (wish.method === "raw" && problem !== null)
-    throw new NotSupportedError(
+    throw new ValidationError(
       `no OSD can be made by raw on this host: ${problem}${byCephVolume ? "; give osd_id, osd_uuid and keyring" : ""}`,
     );
 }
@@ -119,7 +138,7 @@ async function makeEmpty(settings: AgentSettings, wish: Wish, path: string): Pro
   if (wish.method !== "file") await checkFree(path);
   const label = await readLabel(path);
   if (label === undefined) {
-    const found = wish.method === "file" ? [] : await signatures(path);
+    const found = wish.method === "file" ? await partsBelow(settings, path) : await signatures(path);
     if (found.length > 0) throw new ValidationError(`${path} is not empty (${found.join(", ")}): zap it first`);
     return;
   }
@@ -132,11 +151,34 @@ async function makeEmpty(settings: AgentSettings, wish: Wish, path: string): Pro
   throw new ValidationError(`${path} holds ${what} (${osdUuid}) that this agent did not begin: zap it first`);
 }
 
+/** Refuses a device of which no part can be made: it has to be empty, or have nothing but parts of OSDs. */
+async function checkDivisible(settings: AgentSettings, wish: Wish, path: string): Promise<void> {
+  const label = await readLabel(path);
+  if (label !== undefined)
+    throw new ValidationError(`${path} holds the ${label.use} of an OSD (${label.osdUuid}), and is not divided`);
+  if (wish.method === "file") return;
+  const device = deviceAt(path, await blockDevices());
+  checkUnused(device, await devicesInUse());
+  // Volumes are ceph-volume's own: it finds its group on the device, and makes one on an empty one.
+  if (wish.method === "lvm") {
+    const osds = await osdsOnHost(settings);
+    const shared = osds.some((osd) => osd.method === "lvm" && devicesOf(osd).some((other) => other.path === path));
+    return shared ? undefined : makeEmpty(settings, wish, path);
+  }
+  const why = indivisible(device);
+  if (why !== null) throw new ValidationError(`${path} cannot be divided: ${why}`);
+  if (!(await checkDivided(device))) await makeEmpty(settings, wish, path);
+}
+
+function checkUnused(device: BlockDevice, uses: Uses): void {
+  const use = useOf(device, uses);
+  if (use !== undefined) throw new ValidationError(`${device.path} is in use: ${use}`);
+  if (device.ro) throw new ValidationError(`${device.path} is read-only`);
+}
+
 async function checkFree(path: string): Promise<void> {
   const device = deviceAt(path, await blockDevices());
-  const use = useOf(device, await devicesInUse());
-  if (use !== undefined) throw new ValidationError(`${path} is in use: ${use}`);
-  if (device.ro) throw new ValidationError(`${path} is read-only`);
+  checkUnused(device, await devicesInUse());
   const [child] = device.children ?? [];
   if (child !== undefined) throw new ValidationError(`${path} is in use: ${child.path} (${child.type}) is on it`);
 }
@@ -144,10 +186,32 @@ async function checkFree(path: string): Promise<void> {
 async function makeOwn(settings: AgentSettings, wish: Wish, devices: Devices): Promise<HostOsd> {
   const identity = ownIdentity(wish);
   if (identity === undefined) throw new ValidationError("osd_id, osd_uuid and keyring are to be given together");
+  const { fsid, method } = wish;
   try {
-    return await makeStore(settings, { ...identity, fsid: wish.fsid, method: wish.method, devices });
+    const parts = await makeParts(settings, wish, identity.osd_uuid, devices);
+    return await makeStore(settings, { ...identity, fsid, method, devices, parts });
   } catch (error) {
     await removeUnfinished(osdFolder(settings, identity.osd_id));
+    for (const { use, path } of devicesOf({ devices }))
+      if (sizeOf(wish, use) !== null) await dropPart(settings, path, identity.osd_uuid);
     throw error;
   }
+}
+
+/** The parts that it is to have, empty: those of an attempt that was interrupted are taken again. */
+async function makeParts(
+  settings: AgentSettings,
+  wish: Wish,
+  uuid: string,
+  devices: Devices,
+): Promise<NonNullable<HostOsd["parts"]>> {
+  const parts: [string, string][] = [];
+  for (const { use, path } of devicesOf({ devices })) {
+    const size = sizeOf(wish, use);
+    if (size === null) continue;
+    const part = (await partOf(settings, path, uuid)) ?? (await makePart(settings, path, uuid, size));
+    await eraseDevice(settings, part);
+    parts.push([use, part]);
+  }
+  return Object.fromEntries(parts);
 }

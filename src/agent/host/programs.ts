@@ -3,7 +3,7 @@ import { spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { constants } from "node:os";
 
-import { messageOf, NotSupportedError, OrchestratorError, UnavailableError } from "../../index.ts";
+import { messageOf, OrchestratorError, UnavailableError, ValidationError } from "../../index.ts";
 import { programPath } from "../daemon-types.ts";
 import { firstProblem } from "./first-problem.ts";
 
@@ -11,6 +11,7 @@ import { firstProblem } from "./first-problem.ts";
 const PACKAGES = {
   lsblk: "util-linux",
   wipefs: "util-linux",
+  parted: "parted",
   "ceph-volume": "ceph-volume",
   "ceph-osd": "ceph-osd",
   "ceph-bluestore-tool": "ceph-osd",
@@ -76,7 +77,7 @@ export function run(program: Program, args: readonly string[], options: RunOptio
 /** The same for the program that the operator's template names. */
 export async function runAny(program: string, args: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const path = program.startsWith("/") ? program : programPath(program, options.root);
-  if (path === undefined) throw new NotSupportedError(notInstalled(program, options.root));
+  if (path === undefined) throw new ValidationError(notInstalled(program, options.root));
   const [file, words] = options.root === undefined ? [path, args] : ["/usr/sbin/chroot", [options.root, path, ...args]];
   return spawned(program, file, words, options);
 }

@@ -1,5 +1,5 @@
 /** `osd/zap`: makes a device empty, unless anything of this host still needs it. */
-import { realpath, stat } from "node:fs/promises";
+import { realpath, rm, stat } from "node:fs/promises";
 
 import { NotFoundError, ValidationError } from "../../index.ts";
 import { fsidIn } from "../ceph-conf.ts";
@@ -13,7 +13,8 @@ import { isFileDevice } from "./file-devices.ts";
 import { holdersOf, nameOf } from "./holders.ts";
 import { settleAttempt } from "./leftovers.ts";
 import { devicesIn, isReady, osdFolder } from "./osd-folder.ts";
-import { devicesOf, osdsOnHost } from "./osds.ts";
+import { devicesOf, forgetVolumes, osdsOnHost, storesOf } from "./osds.ts";
+import { partsBelow } from "./parts.ts";
 import { printed, run } from "./programs.ts";
 
 /** Erases a device or one of the agent's file devices. To be run when nothing else works on devices. */
@@ -24,13 +25,16 @@ export async function zap(settings: AgentSettings, manifest: ManifestView, path:
   const user = await daemonUsing(settings, manifest, real);
   if (user !== undefined) throw new ValidationError(`${path} is in use: ${user} has its data on it`);
   if (isFileDevice(settings.stateDir, path) && real === path && (await stat(path)).isFile()) {
-    await checkNotOpen(path, real);
+    const parts = await partsBelow(settings, path);
+    for (const part of [path, ...parts]) await checkNotOpen(path, part);
+    for (const part of parts) await rm(part, { force: true });
     await eraseDevice(settings, path);
   } else await zapBlockDevice(settings, path, real);
   return { output: `zap successful for ${path}` };
 }
 
-async function checkNotOpen(path: string, real: string): Promise<void> {
+/** Throws where a process has it open. `path` is how it is told. */
+export async function checkNotOpen(path: string, real: string): Promise<void> {
   const [holder] = await holdersOf(real);
   if (holder !== undefined)
     throw new ValidationError(`${path} is in use: process ${holder.pid} (${await nameOf(holder.pid)}) has it open`);
@@ -45,6 +49,7 @@ async function zapBlockDevice(settings: AgentSettings, path: string, real: strin
   if (device.ro) throw new ValidationError(`${path} is read-only`);
   await checkNotOpen(path, real);
   const parts = withChildren(device).slice(1);
+  for (const part of parts) await checkNotOpen(path, part.path);
   if (parts.some(({ type }) => type !== "part")) await zapVolumes(settings, device);
   else for (const part of parts) await eraseDevice(settings, part.path);
   await eraseDevice(settings, real);
@@ -54,11 +59,12 @@ async function zapBlockDevice(settings: AgentSettings, path: string, real: strin
 async function zapVolumes(settings: AgentSettings, device: BlockDevice): Promise<void> {
   const words = ["lvm", "zap", "--destroy", device.path];
   printed("ceph-volume", await run("ceph-volume", words, { root: rootOf(settings, "osd"), timeoutMs: 300_000 }));
+  forgetVolumes();
 }
 
 /** The OSD of the manifest whose folder links the device, or, where its folder is gone, whose label is on it. */
 async function daemonUsing(settings: AgentSettings, manifest: ManifestView, path: string): Promise<string | undefined> {
-  const parts = await pathsOn(path);
+  const parts = [path, ...(await partsBelow(settings, path))];
   const fsid = fsidIn(settings.conf);
   for (const name of manifest.names().filter((one) => one.startsWith("osd."))) {
     const folder = osdFolder(settings, Number(name.slice("osd.".length)));
@@ -74,13 +80,9 @@ function usedBy(
   manifest: ManifestView,
   parts: readonly string[],
 ): string | undefined {
-  if (!devicesOf(osd).some((device) => parts.includes(device.path))) return undefined;
+  const stores = storesOf(osd);
+  if (!devicesOf({ devices: stores }).some(({ path }) => parts.includes(path))) return undefined;
   const name = `osd.${osd.osd_id}` as const;
   // An OSD that was replaced left its number to another one, which has a folder of its own.
   return manifest.has(name) && !isReady(osdFolder(settings, osd.osd_id)) ? name : undefined;
-}
-
-async function pathsOn(path: string): Promise<string[]> {
-  const found = (await blockDevices()).flatMap(withChildren).find((device) => device.path === path);
-  return found === undefined ? [path] : withChildren(found).map((device) => device.path);
 }

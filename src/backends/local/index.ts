@@ -1,4 +1,6 @@
 /** Runs real Ceph daemons of the distribution's packages on one host, through the host agent. */
+import { setTimeout } from "node:timers/promises";
+
 import { AgentClient } from "../../agent/client.ts";
 import { type Availability, type Backend, defineBackend, UnavailableError } from "../../index.ts";
 import { control, isPaused } from "./control.ts";
@@ -9,14 +11,19 @@ import { Maintenance } from "./maintenance.ts";
 import { localOptions } from "./options.ts";
 import { osdReads, osdWrites } from "./osds/methods.ts";
 import { OsdPart } from "./osds/part.ts";
+import { promptly } from "./prompt-reads.ts";
 import { daemonWrites } from "./services/actions.ts";
 import { FailedDaemons } from "./services/failed-daemons.ts";
 import { serviceReads } from "./services/reads.ts";
 import { Services } from "./services/services.ts";
+import { untilPlaced } from "./services/until.ts";
 import { serviceWrites } from "./services/writes.ts";
 import { Site } from "./site.ts";
 import { upgradeReads, upgradeWrites, whyUpgradeHinders } from "./upgrade/methods.ts";
 import { Upgrade } from "./upgrade/upgrade.ts";
+
+/** So long a step that is under way is waited for at the end. */
+const STEP_MS = 1000;
 
 export default defineBackend({
   name: "local",
@@ -40,21 +47,26 @@ export default defineBackend({
     for (const each of [...rounds, ...always]) each.start();
     return {
       available: () => availability(site),
-      ...hostReads(site),
-      ...hostWrites(site, osds.drain, changed),
+      ...promptly(hostReads(site)),
+      ...hostWrites(site, osds.drain, changed, async (operation) => {
+        await services.rounds.until(operation, untilPlaced(site, services));
+        await osds.removing.until(operation, osds.drain.left);
+      }),
       ...maintenance.writes(),
       ...lightWrites(site),
-      ...upgradeReads(site, upgrade),
+      ...promptly(upgradeReads(site, upgrade)),
       ...upgradeWrites(site, upgrade),
-      ...inventoryReads(site),
-      ...osdReads(osds),
+      ...promptly(inventoryReads(site)),
+      ...promptly(osdReads(osds)),
       ...osdWrites(osds),
-      ...serviceReads(site, osds),
+      ...promptly(serviceReads(site, osds)),
       ...serviceWrites(site, services, osds),
       ...daemonWrites(site, services),
       ...control(site, rounds, () => void availability(site).then(context.setAvailable)),
       async close() {
-        await Promise.all([...rounds, ...always].map((each) => each.close()));
+        const ended = Promise.all([...rounds, ...always].map((each) => each.close()));
+        // A step may take minutes, such as the erasing of a device. The agent brings it to its end, and whoever comes next sees that.
+        await Promise.race([ended, setTimeout(STEP_MS, undefined, { ref: false })]);
         agent.close();
       },
     };

@@ -1,7 +1,7 @@
 /** Work that goes on in the background: the difference between what is wanted and what is there gets done, round by round. */
 import { setTimeout } from "node:timers/promises";
 
-import { type Log, messageOf, type Operation, OrchestratorError } from "../../index.ts";
+import { type Log, messageOf, type Operation, OrchestratorError, UnavailableError } from "../../index.ts";
 
 /** How long until the next round. */
 const BUSY_MS = 1000;
@@ -63,17 +63,22 @@ export class Rounds {
 
   /**
    * The second stage of a write: waits until `look` says null. Until then it says how far things are, from 0 to 1, which
-   * becomes the operation's progress.
+   * becomes the operation's progress. While the agent is away, which its unit starts again, it waits on: the write is kept.
    */
   async until(
     operation: Operation,
     look: () => Promise<readonly [fraction: number, text: string] | null>,
   ): Promise<void> {
     const signal = AbortSignal.any([operation.signal, this.#cancelled.signal]);
+    let fraction = 0;
     for (;;) {
       signal.throwIfAborted();
-      const left = await look();
+      const left = await look().catch((error: unknown): readonly [number, string] => {
+        if (!(error instanceof UnavailableError) || this.#end.signal.aborted) throw error;
+        return [fraction, error.message];
+      });
       if (left === null) return;
+      fraction = left[0];
       operation.progress(left[0], this.#failure === undefined ? left[1] : `${left[1]}: ${this.#failure}`);
       this.kick();
       await wait(BUSY_MS / 2, signal);

@@ -28,7 +28,7 @@ const BEHAVIOUR: Record<Fault, (name: string, method: Method) => Method> = {
 
 /** The backend, with the methods named replaced by misbehaving ones. */
 export function withFaults(backend: Backend, faults: { readonly [method: string]: Fault }): Backend {
-  const methods = Object.entries(backend).map(([name, method]) => {
+  const methods = Object.entries(backend).map(([name, method]: [string, unknown]) => {
     const fault = faults[name];
     // The pairing of names and parameters stays as it was in `backend`.
     return [name, fault === undefined ? method : BEHAVIOUR[fault](name, method as Method)];

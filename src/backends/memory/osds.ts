@@ -10,6 +10,7 @@ import {
   osdLayouts,
   osdsOn,
   placementOf,
+  previewOf,
   serviceName,
 } from "../../index.ts";
 import type { Cluster, Host } from "./cluster.ts";
@@ -109,7 +110,7 @@ export function zapOsd(cluster: Cluster, osdId: number, hostname: string): void 
 /** What a drive group would do, host by host, as `ceph orch apply osd --dry-run` shows it. */
 export function osdPreview(cluster: Cluster, spec: DriveGroupSpec): { [hostname: string]: OsdPreview[] } {
   const rows = osdHosts(cluster, spec).map((host): [string, OsdPreview[]] => {
-    const data = osdsWanted(cluster, spec, host).map((layout) => ({ ...layout }));
+    const data = osdsWanted(cluster, spec, host).map(previewOf);
     const notes = data.length === 0 ? [`${host.hostname} has no free device that ${serviceName(spec)} asks for`] : [];
     return [host.hostname, [{ osdspec: spec.service_id ?? "osd", data, notes }]];
   });

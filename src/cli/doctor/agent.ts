@@ -28,7 +28,8 @@ export async function agentFinding(socket: string, needed: boolean): Promise<Fin
     : wrong(about, `nobody answers at ${socket}: ${problem}`, START);
 }
 
-function connecting(path: string): Promise<string | undefined> {
+/** Why nobody can be reached at a socket, or undefined. */
+export function connecting(path: string): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const socket = connect(path);
   socket.setTimeout(PATIENCE_MS, () => resolve(`no answer within ${PATIENCE_MS / 1000} s`));

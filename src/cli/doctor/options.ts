@@ -1,10 +1,12 @@
 /** The module's options in the cluster's configuration, where there is a ceph command that can tell them. */
 
 import { spawnSync } from "node:child_process";
+import { statSync } from "node:fs";
 import { isAbsolute } from "node:path";
 import { z } from "zod";
 import { builtInBackends, loadBackend } from "../../main/load-backend.ts";
 import { messageOf } from "../../orchestrator/errors.ts";
+import { connecting } from "./agent.ts";
 import { fileFinding } from "./files.ts";
 import { absent, type Finding, good, wrong } from "./finding.ts";
 import { nodeFinding } from "./module-folder.ts";
@@ -46,10 +48,11 @@ export async function optionFindings(): Promise<ModuleOptions> {
 
 async function checked(values: ReadonlyMap<string, string>): Promise<Finding[]> {
   const option = (name: string): string | undefined => values.get(PREFIX + name);
-  const [backend = "", node = ""] = [option("backend"), option("node_path")];
+  const [backend = "", node = "", attach = ""] = ["backend", "node_path", "attach"].map(option);
   return [
     orchestratorFinding(values.get(ORCHESTRATOR)),
-    ...(await backendFindings(backend, option("backend_options") ?? "")),
+    ...(backend === "" && attach !== "" ? [] : await backendFindings(backend, option("backend_options") ?? "")),
+    ...(attach === "" ? [] : [await attachFinding(attach)]),
     ...(node === "" ? [] : nodePathFindings(node)),
     ...numberFinding("call_timeout", option("call_timeout"), 1, 3600, "seconds"),
     ...numberFinding("memory_limit", option("memory_limit"), 32, 1_048_576, "MB"),
@@ -103,6 +106,18 @@ export async function givenOptionsFinding(backend: string, text: string): Promis
   } catch (error) {
     return wrong(about, messageOf(error), "correct the file or the option that the sentence names");
   }
+}
+
+/** A process of the author's is used in place of the manager's own: for nobody to be surprised by. */
+async function attachFinding(path: string): Promise<Finding> {
+  const about = "option attach";
+  const give = `ceph config rm mgr ${PREFIX}attach, or run orchbridge attach FILE --socket ${path} on the manager's host`;
+  if (statSync(path, { throwIfNoEntry: false })?.isSocket() !== true)
+    return wrong(about, `the manager is to use a process at ${path}, where there is no socket`, give);
+  const problem = await connecting(path);
+  return problem === undefined
+    ? good(about, `a process at ${path} is used in place of the manager's own`)
+    : wrong(about, `the manager is to use a process at ${path}, where nobody answers: ${problem}`, give);
 }
 
 function nodePathFindings(path: string): Finding[] {

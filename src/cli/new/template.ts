@@ -137,8 +137,7 @@ function readme(name: string): string {
 A backend of Ceph's orchestrator interface for orchbridge.
 
 \`\`\`sh
-npm install
-npm test              # the contract that every backend meets
+npm install-test      # the contract that every backend meets; afterwards npm test
 npm run types         # a misspelt method or a wrong result is an error
 npm run dev           # a prompt with the commands of ceph orch; saving the file loads it again
 npx orchbridge call ${name}.ts getHosts --options '{"hosts": ["h1"]}'
@@ -147,15 +146,14 @@ npx orchbridge call ${name}.ts getHosts --options '{"hosts": ["h1"]}'
 On every host that runs a manager:
 
 \`\`\`sh
-npx orchbridge install --mgr-dir /usr/share/ceph/mgr --node "$(command -v node)"
-install -D -o root -m 644 ${name}.ts /usr/local/lib/orchbridge/${name}.ts
+npx orchbridge install --mgr-dir /usr/share/ceph/mgr --node "$(command -v node)" --backend ${name}.ts
 \`\`\`
 
 and once for the cluster:
 
 \`\`\`sh
 ceph mgr module enable orchbridge --force
-ceph config set mgr mgr/orchbridge/backend /usr/local/lib/orchbridge/${name}.ts
+ceph config set mgr mgr/orchbridge/backend /usr/share/ceph/mgr/orchbridge/backends/${name}.ts
 ceph config set mgr mgr/orchbridge/backend_options '{"hosts": ["h1"]}'
 ceph orchbridge activate
 ceph orch host ls

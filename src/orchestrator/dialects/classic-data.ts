@@ -58,8 +58,8 @@ export function classicService(daemon: DaemonDescription): ClassicServiceDescrip
   });
 }
 
-/** Nautilus leaves out what it does not know. */
-function withoutNulls<T extends object>(fields: { [Key in keyof T]: T[Key] | null | undefined }): T {
+/** The classic classes leave out what is not known. */
+export function withoutNulls<T extends object>(fields: { [Key in keyof T]: T[Key] | null | undefined }): T {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined)) as T;
 }
 
@@ -137,7 +137,8 @@ export function statelessSpec(service_type: string, classic: StatelessServiceSpe
     service_type,
     service_id: classic.name,
     service_name: `${service_type}.${classic.name}`,
-    placement: { count: classic.count ?? 1, ...(label == null ? {} : { label }) },
+    // Mimic gives a range, of which later releases can keep the lower end.
+    placement: { count: classic.count ?? Math.max(1, classic.min_size ?? 1), ...(label == null ? {} : { label }) },
     ...(Object.keys(classic.extended ?? {}).length > 0 ? { spec: { config: textValues(classic.extended ?? {}) } } : {}),
   };
   // The union by service_type cannot be narrowed by a type that is only known when it arrives.

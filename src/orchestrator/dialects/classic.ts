@@ -163,8 +163,15 @@ function serviceAction(params: Params): Translation {
 }
 
 function applyStateless(params: Params): Translation {
+  checkName(params["id_"], (params["spec"] as StatelessServiceSpec).name);
   const spec = statelessSpec(String(params["service_type"]), params["spec"] as StatelessServiceSpec);
   return { ...direct("applyService", { spec, no_overwrite: false }), onFailure: tolerableToVolumes };
+}
+
+/** Mimic says beside the spec which service is meant. */
+function checkName(id: unknown, name: string): void {
+  if (typeof id === "string" && id !== name)
+    throw new ValidationError(`id_: expected ${name}, as spec.name is, got ${id}: a service keeps its name`);
 }
 
 function applyPlacement(service_type: "mon" | "mgr", count: number, hosts: string[]): Translation {

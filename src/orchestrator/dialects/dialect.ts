@@ -18,6 +18,8 @@ export type Failure = { readonly error: unknown } | { readonly value: unknown };
 export interface Dialect {
   /** The prefix of the dialect's wire methods: `orchestrator/` or `classic/`. */
   readonly prefix: string;
+  /** Puts right what Ceph hands on in another form than its own classes have it, before the params are checked. */
+  plain?(name: string, params: unknown): unknown;
   /** `params` were validated against the method's schema and have their defaults. */
   translate(name: string, params: Record<string, unknown>): Translation;
   /** What a backend must define so that the interface method `name` is a feature; null where it needs nothing. */

@@ -3,6 +3,7 @@
 import { isOrchestratorError } from "../errors.ts";
 import { type BackendMethodName, METHODS } from "../generated/methods.ts";
 import type { GenericSpec, HostSpec, ServiceSpec } from "../generated/types.ts";
+import { withoutText } from "./command-words.ts";
 import { type Dialect, direct, type Failure, type Translation, tolerableToVolumes } from "./dialect.ts";
 
 const PREFIX = "orchestrator/";
@@ -25,6 +26,7 @@ const TRANSLATED: Record<string, (params: Record<string, unknown>) => Translatio
 
 export const modern: Dialect = {
   prefix: PREFIX,
+  plain: (name, params) => (name === "create_osds" ? withoutText(params) : params),
   translate(name, params) {
     const translated = TRANSLATED[name];
     if (translated !== undefined) return translated(params);

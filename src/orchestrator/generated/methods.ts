@@ -24,7 +24,7 @@ import type {
 } from "./types.ts";
 
 /** Hash of all that both halves of the bridge must agree on; compared by `initialize`. */
-export const SCHEMA_HASH = "4095f15ca5201541";
+export const SCHEMA_HASH = "53a39b067e639050";
 
 /** Ceph releases whose interface is known; those between are served by introspection. */
 export type Release = "mimic" | "nautilus" | "octopus" | "pacific" | "quincy" | "reef" | "squid" | "tentacle";
@@ -637,178 +637,181 @@ export interface ReplaceOsdsParams {
 }
 
 /** All that a backend can do. A backend implements some of it; what it leaves out is a feature that is not supported. */
-export interface BackendMethods {
+export interface BackendFeatures {
   /** Stops waiting for whatever is unfinished. Mirrors `Orchestrator.cancel_completions` of orchestrator/_interface.py. Since Pacific. */
-  cancelCompletions(params: NoParams, call: WriteCall): WriteResult<void>;
+  cancelCompletions?(params: NoParams, call: WriteCall): WriteResult<void>;
   /** Pauses the orchestrator's work in the background. Mirrors `Orchestrator.pause` of orchestrator/_interface.py. Since Pacific. */
-  pause(params: NoParams, call: WriteCall): WriteResult<void>;
+  pause?(params: NoParams, call: WriteCall): WriteResult<void>;
   /** Resumes the orchestrator's work in the background. Mirrors `Orchestrator.resume` of orchestrator/_interface.py. Since Pacific. */
-  resume(params: NoParams, call: WriteCall): WriteResult<void>;
+  resume?(params: NoParams, call: WriteCall): WriteResult<void>;
   /** Adds a host. Mirrors `Orchestrator.add_host` of orchestrator/_interface.py. Since Pacific. */
-  addHost(params: AddHostParams, call: WriteCall): WriteResult<string>;
+  addHost?(params: AddHostParams, call: WriteCall): WriteResult<string>;
   /** Switches or reads an LED of a chassis or device. A write because it may switch; with `action` `get` it only reads. Mirrors `Orchestrator.hardware_light` of orchestrator/_interface.py. Since Reef. */
-  hardwareLight(params: HardwareLightParams, call: WriteCall): WriteResult<{ [key: string]: Json }>;
+  hardwareLight?(params: HardwareLightParams, call: WriteCall): WriteResult<{ [key: string]: Json }>;
   /** Switches a host off and on. Mirrors `Orchestrator.hardware_powercycle` of orchestrator/_interface.py. Since Reef. */
-  hardwarePowercycle(params: HardwarePowercycleParams, call: WriteCall): WriteResult<string>;
+  hardwarePowercycle?(params: HardwarePowercycleParams, call: WriteCall): WriteResult<string>;
   /** Switches a host off. Mirrors `Orchestrator.hardware_shutdown` of orchestrator/_interface.py. Since Reef. */
-  hardwareShutdown(params: HardwareShutdownParams, call: WriteCall): WriteResult<string>;
+  hardwareShutdown?(params: HardwareShutdownParams, call: WriteCall): WriteResult<string>;
   /** Reports on the hardware of a host, for people. Mirrors `Orchestrator.hardware_status` of orchestrator/_interface.py. Since Reef. */
-  hardwareStatus(params: HardwareStatusParams, call: ReadCall): MaybePromise<string>;
+  hardwareStatus?(params: HardwareStatusParams, call: ReadCall): MaybePromise<string>;
   /** Sums up the hardware of hosts. Mirrors `Orchestrator.node_proxy_summary` of orchestrator/_interface.py. Since Reef. */
-  nodeProxySummary(params: NodeProxySummaryParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxySummary?(params: NodeProxySummaryParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Reports all that is known of the hardware of hosts. Prometheus of Tentacle asks for it at each collection: answer quickly, or leave it out. Mirrors `Orchestrator.node_proxy_fullreport` of orchestrator/_interface.py. Since Reef. */
-  nodeProxyFullreport(params: NodeProxyFullreportParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxyFullreport?(params: NodeProxyFullreportParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Reports firmware versions of hosts. Mirrors `Orchestrator.node_proxy_firmware` of orchestrator/_interface.py. Since Tentacle. */
-  nodeProxyFirmware(params: NodeProxyFirmwareParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxyFirmware?(params: NodeProxyFirmwareParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Reports firmware versions of hosts. Mirrors `Orchestrator.node_proxy_firmwares` of orchestrator/_interface.py. Since Reef. */
-  nodeProxyFirmwares(params: NodeProxyFirmwaresParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxyFirmwares?(params: NodeProxyFirmwaresParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Reports what is broken in the hardware of hosts. Mirrors `Orchestrator.node_proxy_criticals` of orchestrator/_interface.py. Since Reef. */
-  nodeProxyCriticals(params: NodeProxyCriticalsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxyCriticals?(params: NodeProxyCriticalsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Reports one category of the hardware of hosts. Mirrors `Orchestrator.node_proxy_common` of orchestrator/_interface.py. Since Reef. */
-  nodeProxyCommon(params: NodeProxyCommonParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  nodeProxyCommon?(params: NodeProxyCommonParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Removes a host. Mirrors `Orchestrator.remove_host` of orchestrator/_interface.py. Since Pacific. */
-  removeHost(params: RemoveHostParams, call: WriteCall): WriteResult<string>;
+  removeHost?(params: RemoveHostParams, call: WriteCall): WriteResult<string>;
   /** Moves all daemons away from a host. Mirrors `Orchestrator.drain_host` of orchestrator/_interface.py. Since Pacific. */
-  drainHost(params: DrainHostParams, call: WriteCall): WriteResult<string>;
+  drainHost?(params: DrainHostParams, call: WriteCall): WriteResult<string>;
   /** Stops moving daemons away from a host. Mirrors `Orchestrator.stop_drain_host` of orchestrator/_interface.py. Since Tentacle. */
-  stopDrainHost(params: StopDrainHostParams, call: WriteCall): WriteResult<string>;
+  stopDrainHost?(params: StopDrainHostParams, call: WriteCall): WriteResult<string>;
   /** Changes the address of a host. Mirrors `Orchestrator.update_host_addr` of orchestrator/_interface.py. Since Pacific. */
-  updateHostAddr(params: UpdateHostAddrParams, call: WriteCall): WriteResult<string>;
+  updateHostAddr?(params: UpdateHostAddrParams, call: WriteCall): WriteResult<string>;
   /** Lists the hosts. Mirrors `Orchestrator.get_hosts` of orchestrator/_interface.py. Since Pacific. */
-  getHosts(params: NoParams, call: ReadCall): MaybePromise<HostSpec[]>;
+  getHosts?(params: NoParams, call: ReadCall): MaybePromise<HostSpec[]>;
   /** Says what is known of hosts: model, CPU, memory, disks, networks. One object for each host, in the words of `cephadm gather-facts`. Mirrors `Orchestrator.get_facts` of orchestrator/_interface.py. Since Pacific. */
-  getFacts(params: GetFactsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }[]>;
+  getFacts?(params: GetFactsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }[]>;
   /** Gives a host a label. Mirrors `Orchestrator.add_host_label` of orchestrator/_interface.py. Since Pacific. */
-  addHostLabel(params: AddHostLabelParams, call: WriteCall): WriteResult<string>;
+  addHostLabel?(params: AddHostLabelParams, call: WriteCall): WriteResult<string>;
   /** Takes a label from a host. Mirrors `Orchestrator.remove_host_label` of orchestrator/_interface.py. Since Pacific. */
-  removeHostLabel(params: RemoveHostLabelParams, call: WriteCall): WriteResult<string>;
+  removeHostLabel?(params: RemoveHostLabelParams, call: WriteCall): WriteResult<string>;
   /** Says whether a host can be stopped without loss of service. Throws an OrchestratorError that says why, when it cannot. Mirrors `Orchestrator.host_ok_to_stop` of orchestrator/_interface.py. Since Pacific. */
-  hostOkToStop(params: HostOkToStopParams, call: ReadCall): MaybePromise<string>;
+  hostOkToStop?(params: HostOkToStopParams, call: ReadCall): MaybePromise<string>;
   /** Stops the daemons of a host for maintenance. Mirrors `Orchestrator.enter_host_maintenance` of orchestrator/_interface.py. Since Pacific. */
-  enterHostMaintenance(params: EnterHostMaintenanceParams, call: WriteCall): WriteResult<string>;
+  enterHostMaintenance?(params: EnterHostMaintenanceParams, call: WriteCall): WriteResult<string>;
   /** Starts the daemons of a host again after maintenance. Mirrors `Orchestrator.exit_host_maintenance` of orchestrator/_interface.py. Since Pacific. */
-  exitHostMaintenance(params: ExitHostMaintenanceParams, call: WriteCall): WriteResult<string>;
+  exitHostMaintenance?(params: ExitHostMaintenanceParams, call: WriteCall): WriteResult<string>;
   /** Makes the host adapters of a host look for new disks. Mirrors `Orchestrator.rescan_host` of orchestrator/_interface.py. Since Pacific. */
-  rescanHost(params: RescanHostParams, call: WriteCall): WriteResult<string>;
+  rescanHost?(params: RescanHostParams, call: WriteCall): WriteResult<string>;
   /** Prepares a device for being replaced. Mirrors `Orchestrator.replace_device` of orchestrator/_interface.py. Since Tentacle. */
-  replaceDevice(params: ReplaceDeviceParams, call: WriteCall): WriteResult<string>;
+  replaceDevice?(params: ReplaceDeviceParams, call: WriteCall): WriteResult<string>;
   /** Lists the hosts with their block devices. Mirrors `Orchestrator.get_inventory` of orchestrator/_interface.py. Since Pacific. */
-  getInventory(params: GetInventoryParams, call: ReadCall): MaybePromise<InventoryHost[]>;
+  getInventory?(params: GetInventoryParams, call: ReadCall): MaybePromise<InventoryHost[]>;
   /** Lists the services. The filters are applied by the bridge too, so a backend may ignore them. Mirrors `Orchestrator.describe_service` of orchestrator/_interface.py. Since Pacific. */
-  describeService(params: DescribeServiceParams, call: ReadCall): MaybePromise<ServiceDescription[]>;
+  describeService?(params: DescribeServiceParams, call: ReadCall): MaybePromise<ServiceDescription[]>;
   /** Lists the daemons. The filters are applied by the bridge too, so a backend may ignore them. Mirrors `Orchestrator.list_daemons` of orchestrator/_interface.py. Since Pacific. */
-  listDaemons(params: ListDaemonsParams, call: ReadCall): MaybePromise<DaemonDescription[]>;
+  listDaemons?(params: ListDaemonsParams, call: ReadCall): MaybePromise<DaemonDescription[]>;
   /** Lists the certificates of the store. Mirrors `Orchestrator.cert_store_cert_ls` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreCertLs(params: CertStoreCertLsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  certStoreCertLs?(params: CertStoreCertLsParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Lists what has certificates. Kind of entity to entity to the names of its certificates. Mirrors `Orchestrator.cert_store_entity_ls` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreEntityLs(params: NoParams, call: ReadCall): MaybePromise<{ [key: string]: { [key: string]: string[] } }>;
+  certStoreEntityLs?(params: NoParams, call: ReadCall): MaybePromise<{ [key: string]: { [key: string]: string[] } }>;
   /** Reads the certificate store again. Mirrors `Orchestrator.cert_store_reload` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreReload(params: NoParams, call: WriteCall): WriteResult<string>;
+  certStoreReload?(params: NoParams, call: WriteCall): WriteResult<string>;
   /** Checks the certificates of the store. One line for each certificate that is expired, expires soon or is wrong. Mirrors `Orchestrator.cert_store_cert_check` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreCertCheck(params: NoParams, call: ReadCall): MaybePromise<string[]>;
+  certStoreCertCheck?(params: NoParams, call: ReadCall): MaybePromise<string[]>;
   /** Lists the keys of the store. Mirrors `Orchestrator.cert_store_key_ls` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreKeyLs(params: NoParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
+  certStoreKeyLs?(params: NoParams, call: ReadCall): MaybePromise<{ [key: string]: Json }>;
   /** Shows a certificate of the store. Mirrors `Orchestrator.cert_store_get_cert` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreGetCert(params: CertStoreGetCertParams, call: ReadCall): MaybePromise<string>;
+  certStoreGetCert?(params: CertStoreGetCertParams, call: ReadCall): MaybePromise<string>;
   /** Shows a key of the store. Mirrors `Orchestrator.cert_store_get_key` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreGetKey(params: CertStoreGetKeyParams, call: ReadCall): MaybePromise<string>;
+  certStoreGetKey?(params: CertStoreGetKeyParams, call: ReadCall): MaybePromise<string>;
   /** Puts a certificate and its key into the store. Mirrors `Orchestrator.cert_store_set_pair` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreSetPair(params: CertStoreSetPairParams, call: WriteCall): WriteResult<string>;
+  certStoreSetPair?(params: CertStoreSetPairParams, call: WriteCall): WriteResult<string>;
   /** Puts a certificate into the store. Mirrors `Orchestrator.cert_store_set_cert` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreSetCert(params: CertStoreSetCertParams, call: WriteCall): WriteResult<string>;
+  certStoreSetCert?(params: CertStoreSetCertParams, call: WriteCall): WriteResult<string>;
   /** Puts a key into the store. Mirrors `Orchestrator.cert_store_set_key` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreSetKey(params: CertStoreSetKeyParams, call: WriteCall): WriteResult<string>;
+  certStoreSetKey?(params: CertStoreSetKeyParams, call: WriteCall): WriteResult<string>;
   /** Removes a certificate from the store. Mirrors `Orchestrator.cert_store_rm_cert` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreRmCert(params: CertStoreRmCertParams, call: WriteCall): WriteResult<string>;
+  certStoreRmCert?(params: CertStoreRmCertParams, call: WriteCall): WriteResult<string>;
   /** Removes a key from the store. Mirrors `Orchestrator.cert_store_rm_key` of orchestrator/_interface.py. Since Tentacle. */
-  certStoreRmKey(params: CertStoreRmKeyParams, call: WriteCall): WriteResult<string>;
+  certStoreRmKey?(params: CertStoreRmKeyParams, call: WriteCall): WriteResult<string>;
   /** Makes a service unmanaged or managed. Mirrors `Orchestrator.set_unmanaged` of orchestrator/_interface.py. Since Reef. */
-  setUnmanaged(params: SetUnmanagedParams, call: WriteCall): WriteResult<string>;
+  setUnmanaged?(params: SetUnmanagedParams, call: WriteCall): WriteResult<string>;
   /** Previews what `apply` would do. Mirrors `Orchestrator.plan` of orchestrator/_interface.py. Since Pacific. */
-  plan(params: PlanParams, call: ReadCall): MaybePromise<PlanRow[]>;
+  plan?(params: PlanParams, call: ReadCall): MaybePromise<PlanRow[]>;
   /** Removes daemons. Mirrors `Orchestrator.remove_daemons` of orchestrator/_interface.py. Since Pacific. */
-  removeDaemons(params: RemoveDaemonsParams, call: WriteCall): WriteResult<string[]>;
+  removeDaemons?(params: RemoveDaemonsParams, call: WriteCall): WriteResult<string[]>;
   /** Removes a service with its daemons. Mirrors `Orchestrator.remove_service` of orchestrator/_interface.py. Since Pacific. */
-  removeService(params: RemoveServiceParams, call: WriteCall): WriteResult<string>;
+  removeService?(params: RemoveServiceParams, call: WriteCall): WriteResult<string>;
   /** Starts, stops or otherwise acts on all daemons of a service. Mirrors `Orchestrator.service_action` of orchestrator/_interface.py. Since Pacific. */
-  serviceAction(params: ServiceActionParams, call: WriteCall): WriteResult<string[]>;
+  serviceAction?(params: ServiceActionParams, call: WriteCall): WriteResult<string[]>;
   /** Starts, stops or otherwise acts on one daemon. Mirrors `Orchestrator.daemon_action` of orchestrator/_interface.py. Since Pacific. */
-  daemonAction(params: DaemonActionParams, call: WriteCall): WriteResult<string>;
+  daemonAction?(params: DaemonActionParams, call: WriteCall): WriteResult<string>;
   /** Makes OSDs once, as a drive group says. Mirrors `Orchestrator.create_osds` of orchestrator/_interface.py. Since Pacific. */
-  createOsds(params: CreateOsdsParams, call: WriteCall): WriteResult<string>;
+  createOsds?(params: CreateOsdsParams, call: WriteCall): WriteResult<string>;
   /** Previews which OSDs drive groups would make, for people. Mirrors `Orchestrator.preview_osdspecs` of orchestrator/_interface.py. Since Pacific. */
-  previewOsdspecs(params: PreviewOsdspecsParams, call: ReadCall): MaybePromise<string>;
+  previewOsdspecs?(params: PreviewOsdspecsParams, call: ReadCall): MaybePromise<string>;
   /** Removes OSDs after their data has moved. Mirrors `Orchestrator.remove_osds` of orchestrator/_interface.py. Since Pacific. */
-  removeOsds(params: RemoveOsdsParams, call: WriteCall): WriteResult<string>;
+  removeOsds?(params: RemoveOsdsParams, call: WriteCall): WriteResult<string>;
   /** Stops the removal of OSDs. Mirrors `Orchestrator.stop_remove_osds` of orchestrator/_interface.py. Since Pacific. */
-  stopRemoveOsds(params: StopRemoveOsdsParams, call: WriteCall): WriteResult<string>;
+  stopRemoveOsds?(params: StopRemoveOsdsParams, call: WriteCall): WriteResult<string>;
   /** Lists the OSDs that are being removed. Mirrors `Orchestrator.remove_osds_status` of orchestrator/_interface.py. Since Pacific. */
-  removeOsdsStatus(params: NoParams, call: ReadCall): MaybePromise<OsdRemovalStatus[]>;
+  removeOsdsStatus?(params: NoParams, call: ReadCall): MaybePromise<OsdRemovalStatus[]>;
   /** Says which drive group OSDs belong to. Mirrors `Orchestrator.set_osd_spec` of orchestrator/_interface.py. Since Tentacle. */
-  setOsdSpec(params: SetOsdSpecParams, call: WriteCall): WriteResult<string>;
+  setOsdSpec?(params: SetOsdSpecParams, call: WriteCall): WriteResult<string>;
   /** Switches LEDs of devices. Mirrors `Orchestrator.blink_device_light` of orchestrator/_interface.py. Since Pacific. */
-  blinkDeviceLight(params: BlinkDeviceLightParams, call: WriteCall): WriteResult<string[]>;
+  blinkDeviceLight?(params: BlinkDeviceLightParams, call: WriteCall): WriteResult<string[]>;
   /** Erases a device (DESTROYS DATA). Mirrors `Orchestrator.zap_device` of orchestrator/_interface.py. Since Pacific. */
-  zapDevice(params: ZapDeviceParams, call: WriteCall): WriteResult<string>;
+  zapDevice?(params: ZapDeviceParams, call: WriteCall): WriteResult<string>;
   /** Adds daemons to an unmanaged service. Answers with one line for each daemon. Mirrors `Orchestrator.add_daemon` of orchestrator/_interface.py. Since Pacific. */
-  addDaemon(params: AddDaemonParams, call: WriteCall): WriteResult<string[]>;
+  addDaemon?(params: AddDaemonParams, call: WriteCall): WriteResult<string[]>;
   /** Says how to reach Prometheus. Mirrors `Orchestrator.get_prometheus_access_info` of orchestrator/_interface.py. Since Reef. */
-  getPrometheusAccessInfo(params: NoParams, call: ReadCall): MaybePromise<AccessInfo>;
+  getPrometheusAccessInfo?(params: NoParams, call: ReadCall): MaybePromise<AccessInfo>;
   /** Says which parts of the monitoring stack are protected. Mirrors `Orchestrator.get_security_config` of orchestrator/_interface.py. Since Tentacle. */
-  getSecurityConfig(params: NoParams, call: ReadCall): MaybePromise<SecurityConfig>;
+  getSecurityConfig?(params: NoParams, call: ReadCall): MaybePromise<SecurityConfig>;
   /** Sets the login of Alertmanager. Mirrors `Orchestrator.set_alertmanager_access_info` of orchestrator/_interface.py. Since Reef. */
-  setAlertmanagerAccessInfo(params: SetAlertmanagerAccessInfoParams, call: WriteCall): WriteResult<string>;
+  setAlertmanagerAccessInfo?(params: SetAlertmanagerAccessInfoParams, call: WriteCall): WriteResult<string>;
   /** Sets the login of Prometheus. Mirrors `Orchestrator.set_prometheus_access_info` of orchestrator/_interface.py. Since Reef. */
-  setPrometheusAccessInfo(params: SetPrometheusAccessInfoParams, call: WriteCall): WriteResult<string>;
+  setPrometheusAccessInfo?(params: SetPrometheusAccessInfoParams, call: WriteCall): WriteResult<string>;
   /** Makes a certificate for a manager module. Null: the module needs none. Mirrors `Orchestrator.generate_certificates` of orchestrator/_interface.py. Since Tentacle. */
-  generateCertificates(params: GenerateCertificatesParams, call: WriteCall): WriteResult<CertificateInfo | null>;
+  generateCertificates?(params: GenerateCertificatesParams, call: WriteCall): WriteResult<CertificateInfo | null>;
   /** Sets alert rules of one's own. Mirrors `Orchestrator.set_custom_prometheus_alerts` of orchestrator/_interface.py. Since Tentacle. */
-  setCustomPrometheusAlerts(params: SetCustomPrometheusAlertsParams, call: WriteCall): WriteResult<string>;
+  setCustomPrometheusAlerts?(params: SetCustomPrometheusAlertsParams, call: WriteCall): WriteResult<string>;
   /** Adds the Prometheus of another cluster. Mirrors `Orchestrator.set_prometheus_target` of orchestrator/_interface.py. Since Reef. */
-  setPrometheusTarget(params: SetPrometheusTargetParams, call: WriteCall): WriteResult<string>;
+  setPrometheusTarget?(params: SetPrometheusTargetParams, call: WriteCall): WriteResult<string>;
   /** Removes the Prometheus of another cluster. Mirrors `Orchestrator.remove_prometheus_target` of orchestrator/_interface.py. Since Reef. */
-  removePrometheusTarget(params: RemovePrometheusTargetParams, call: WriteCall): WriteResult<string>;
+  removePrometheusTarget?(params: RemovePrometheusTargetParams, call: WriteCall): WriteResult<string>;
   /** Says how to reach Alertmanager. Mirrors `Orchestrator.get_alertmanager_access_info` of orchestrator/_interface.py. Since Reef. */
-  getAlertmanagerAccessInfo(params: NoParams, call: ReadCall): MaybePromise<AccessInfo>;
+  getAlertmanagerAccessInfo?(params: NoParams, call: ReadCall): MaybePromise<AccessInfo>;
   /** Makes tuned profiles as the specs say. Mirrors `Orchestrator.apply_tuned_profiles` of orchestrator/_interface.py. Since Reef. */
-  applyTunedProfiles(params: ApplyTunedProfilesParams, call: WriteCall): WriteResult<string>;
+  applyTunedProfiles?(params: ApplyTunedProfilesParams, call: WriteCall): WriteResult<string>;
   /** Removes a tuned profile. Mirrors `Orchestrator.rm_tuned_profile` of orchestrator/_interface.py. Since Reef. */
-  rmTunedProfile(params: RmTunedProfileParams, call: WriteCall): WriteResult<string>;
+  rmTunedProfile?(params: RmTunedProfileParams, call: WriteCall): WriteResult<string>;
   /** Lists the tuned profiles. Mirrors `Orchestrator.tuned_profile_ls` of orchestrator/_interface.py. Since Reef. */
-  tunedProfileLs(params: NoParams, call: ReadCall): MaybePromise<TunedProfileSpec[]>;
+  tunedProfileLs?(params: NoParams, call: ReadCall): MaybePromise<TunedProfileSpec[]>;
   /** Sets one setting of a tuned profile. Mirrors `Orchestrator.tuned_profile_add_setting` of orchestrator/_interface.py. Since Reef. */
-  tunedProfileAddSetting(params: TunedProfileAddSettingParams, call: WriteCall): WriteResult<string>;
+  tunedProfileAddSetting?(params: TunedProfileAddSettingParams, call: WriteCall): WriteResult<string>;
   /** Sets settings of a tuned profile. Mirrors `Orchestrator.tuned_profile_add_settings` of orchestrator/_interface.py. Since Tentacle. */
-  tunedProfileAddSettings(params: TunedProfileAddSettingsParams, call: WriteCall): WriteResult<string>;
+  tunedProfileAddSettings?(params: TunedProfileAddSettingsParams, call: WriteCall): WriteResult<string>;
   /** Removes one setting from a tuned profile. Mirrors `Orchestrator.tuned_profile_rm_setting` of orchestrator/_interface.py. Since Reef. */
-  tunedProfileRmSetting(params: TunedProfileRmSettingParams, call: WriteCall): WriteResult<string>;
+  tunedProfileRmSetting?(params: TunedProfileRmSettingParams, call: WriteCall): WriteResult<string>;
   /** Removes settings from a tuned profile. Mirrors `Orchestrator.tuned_profile_rm_settings` of orchestrator/_interface.py. Since Tentacle. */
-  tunedProfileRmSettings(params: TunedProfileRmSettingsParams, call: WriteCall): WriteResult<string>;
+  tunedProfileRmSettings?(params: TunedProfileRmSettingsParams, call: WriteCall): WriteResult<string>;
   /** Says what an upgrade would change. Mirrors `Orchestrator.upgrade_check` of orchestrator/_interface.py. Since Pacific. */
-  upgradeCheck(params: UpgradeCheckParams, call: ReadCall): MaybePromise<string>;
+  upgradeCheck?(params: UpgradeCheckParams, call: ReadCall): MaybePromise<string>;
   /** Lists versions to upgrade to. Mirrors `Orchestrator.upgrade_ls` of orchestrator/_interface.py. Since Pacific. */
-  upgradeLs(params: UpgradeLsParams, call: ReadCall): MaybePromise<UpgradeLsResult>;
+  upgradeLs?(params: UpgradeLsParams, call: ReadCall): MaybePromise<UpgradeLsResult>;
   /** Starts an upgrade. Mirrors `Orchestrator.upgrade_start` of orchestrator/_interface.py. Since Pacific. */
-  upgradeStart(params: UpgradeStartParams, call: WriteCall): WriteResult<string>;
+  upgradeStart?(params: UpgradeStartParams, call: WriteCall): WriteResult<string>;
   /** Pauses the upgrade. Mirrors `Orchestrator.upgrade_pause` of orchestrator/_interface.py. Since Pacific. */
-  upgradePause(params: NoParams, call: WriteCall): WriteResult<string>;
+  upgradePause?(params: NoParams, call: WriteCall): WriteResult<string>;
   /** Resumes the upgrade. Mirrors `Orchestrator.upgrade_resume` of orchestrator/_interface.py. Since Pacific. */
-  upgradeResume(params: NoParams, call: WriteCall): WriteResult<string>;
+  upgradeResume?(params: NoParams, call: WriteCall): WriteResult<string>;
   /** Stops the upgrade. Mirrors `Orchestrator.upgrade_stop` of orchestrator/_interface.py. Since Pacific. */
-  upgradeStop(params: NoParams, call: WriteCall): WriteResult<string>;
+  upgradeStop?(params: NoParams, call: WriteCall): WriteResult<string>;
   /** Says how the upgrade goes. Mirrors `Orchestrator.upgrade_status` of orchestrator/_interface.py. Since Pacific. */
-  upgradeStatus(params: NoParams, call: ReadCall): MaybePromise<UpgradeStatusSpec>;
+  upgradeStatus?(params: NoParams, call: ReadCall): MaybePromise<UpgradeStatusSpec>;
   /** Sets the container image of services that are not Ceph's own. Mirrors `Orchestrator.update_service` of orchestrator/_interface.py. Since Tentacle. */
-  updateService(params: UpdateServiceParams, call: WriteCall): WriteResult<string>;
+  updateService?(params: UpdateServiceParams, call: WriteCall): WriteResult<string>;
   /** Lists versions to upgrade to. Mirrors `Orchestrator.upgrade_available` of orchestrator/_interface.py. Since Pacific. */
-  upgradeAvailable(params: NoParams, call: ReadCall): MaybePromise<string[]>;
+  upgradeAvailable?(params: NoParams, call: ReadCall): MaybePromise<string[]>;
   /** Shows the root certificate of the service discovery. Mirrors `Orchestrator.service_discovery_dump_cert` of orchestrator/_interface.py. Since Reef until Reef. */
-  serviceDiscoveryDumpCert(params: NoParams, call: ReadCall): MaybePromise<string>;
+  serviceDiscoveryDumpCert?(params: NoParams, call: ReadCall): MaybePromise<string>;
   /** Makes one service as its spec says. What `apply` and the `apply_TYPE` methods of all releases, and the classic methods for stateless services, monitors and managers, become. */
-  applyService(params: ApplyServiceParams, call: WriteCall): WriteResult<string>;
+  applyService?(params: ApplyServiceParams, call: WriteCall): WriteResult<string>;
   /** Makes OSDs that take over the ids of destroyed ones. What `replace_osds` of the classic interface becomes. */
-  replaceOsds(params: ReplaceOsdsParams, call: WriteCall): WriteResult<string>;
+  replaceOsds?(params: ReplaceOsdsParams, call: WriteCall): WriteResult<string>;
 }
+
+/** The same without a gap. */
+export type BackendMethods = Required<BackendFeatures>;
 
 export type BackendMethodName = keyof BackendMethods;
 

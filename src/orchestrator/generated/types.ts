@@ -1214,10 +1214,16 @@ export interface OsdPreview {
 export interface OsdPreviewDevices {
   /** Data device. */
   data: string;
+  /** How much of the data device the OSD gets. */
+  data_size?: string;
   /** Database device. */
   block_db?: string;
+  /** How much of the database device it gets. */
+  block_db_size?: string;
   /** Write-ahead log device. */
   block_wal?: string;
+  /** How much of the log device it gets. */
+  block_wal_size?: string;
 }
 
 /** An OSD that is being removed. */

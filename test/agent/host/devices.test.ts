@@ -165,7 +165,7 @@ describe("a disk", () => {
 });
 
 describe("a file device", () => {
-  const file = { path: "/state/devices/file0", size: 4 * 1024 ** 3, allocated: 0, labelled: false };
+  const file = { path: "/state/devices/file0", size: 4 * 1024 ** 3, allocated: 0, labelled: false, parts: [] };
 
   it("is available from 1 GB on", () => {
     expect(fileDevice(file, false, undefined, NOTHING)).toMatchObject({

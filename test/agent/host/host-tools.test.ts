@@ -17,6 +17,7 @@ import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { versionIn } from "../../../src/agent/host/describe.ts";
+import { DeviceLooks, type Looked } from "../../../src/agent/host/device-looks.ts";
 import { cpuFacts, memoryFacts, operatingSystem } from "../../../src/agent/host/facts.ts";
 import { type FileDevice, fileDevices, unheldFiles } from "../../../src/agent/host/file-devices.ts";
 import { describeHost, hostHandlers } from "../../../src/agent/host/handlers.ts";
@@ -70,9 +71,9 @@ function file(number: number): string {
 
 /** As a finished OSD of pacific leaves it. */
 function writeLabel(path: string): void {
-  const descriptor = openSync(path, "r+");
+  const descriptor = openSync(path, "a");
   closeSync(descriptor);
-  const size = statSync(path).size;
+  const size = Math.max(statSync(path).size, GIB);
   writeFileSync(path, bytes("pacific", "label.bin"));
   truncateSync(path, size);
 }
@@ -108,6 +109,7 @@ describe("file devices", () => {
       size: 4 * GIB,
       allocated,
       labelled,
+      parts: [],
     });
     const reasons = unheldFiles([one("a", GIB, true), one("b"), one("c")], 8 * GIB);
     expect([...reasons]).toEqual([
@@ -116,17 +118,96 @@ describe("file devices", () => {
     expect(unheldFiles([one("a"), one("b")], 8 * GIB).size).toBe(0);
   });
 
-  it("are told again as they were for a moment, but not after a refresh or a zap", async () => {
+  it("show at once what came onto them", async () => {
     const { "host/devices": devices, "osd/zap": zap } = handlers();
     const params = { loop_devices: false, file_devices: { count: 1, size: 2 * GIB }, refresh: false };
-    const free = async (refresh: boolean): Promise<unknown> =>
-      (await devices({ ...params, refresh }, signal)).find(({ kind }) => kind === "file")?.device["available"];
-    expect(await free(true)).toBe(true);
+    const free = async (): Promise<unknown> =>
+      (await devices(params, signal)).find(({ kind }) => kind === "file")?.device["available"];
+    expect(await free()).toBe(true);
     writeLabel(file(0));
-    expect(await free(false)).toBe(true);
-    expect(await free(true)).toBe(false);
+    expect(await free()).toBe(false);
     await zap({ path: file(0) }, signal);
-    expect(await free(false)).toBe(true);
+    expect(await free()).toBe(true);
+  });
+
+  it("that OSDs share are no place for one that wants all, and are empty again after a zap", async () => {
+    await files(1);
+    const part = `${file(0)}.05475045-8f3d-468d-b8e5-45a3655ce44e`;
+    writeLabel(part);
+    const [shared] = await fileDevices(settings.stateDir);
+    expect(shared).toMatchObject({ labelled: true, parts: [{ path: part }] });
+    const [listed] = await handlers()["osd/list"]({}, signal);
+    expect(listed).toMatchObject({ devices: { block: file(0) }, parts: { block: part } });
+    await handlers()["osd/zap"]({ path: file(0) }, signal);
+    expect(await fileDevices(settings.stateDir)).toMatchObject([{ labelled: false, parts: [] }]);
+  });
+});
+
+describe("the look at devices", () => {
+  const look = { inventory: { devices: new Map(), problem: undefined }, probed: new Map() };
+  const looked = (state: string): Looked => ({ paths: ["/dev/sdb"], free: ["/dev/sdb"], state });
+
+  it("is taken again when the kernel tells of a change, when it is asked for, and when the agent changed something", async () => {
+    let taken = 0;
+    const looks = new DeviceLooks(settings, () => (taken++, Promise.resolve(look)));
+    for (let round = 0; round < 3; round += 1) await looks.at(looked("one disk"), false);
+    expect(taken).toBe(1);
+    await looks.at(looked("two disks"), false);
+    expect(taken).toBe(2);
+    await looks.at(looked("two disks"), true);
+    expect(taken).toBe(3);
+    looks.forget();
+    await looks.at(looked("two disks"), false);
+    expect(taken).toBe(4);
+  });
+});
+
+describe("osd/discard", () => {
+  const uuid = "05475045-8f3d-468d-b8e5-45a3655ce44e";
+
+  it("takes what the OSD has away and leaves the others'", async () => {
+    await files(2);
+    writeLabel(`${file(0)}.${uuid}`);
+    writeFileSync(`${file(0)}.11111111-1111-4111-8111-111111111111`, "another OSD's");
+    const discard = (): unknown =>
+      handlers()["osd/discard"]({ osd_uuid: uuid, paths: [file(0), file(1)], keep_parts: false }, signal);
+    await discard();
+    await discard();
+    const names = readdirSync(join(settings.stateDir, "devices")).toSorted();
+    expect(names).toEqual(["file0", "file0.11111111-1111-4111-8111-111111111111", "file1"]);
+  });
+
+  it("leaves an empty part where that was asked for", async () => {
+    await files(1);
+    const part = `${file(0)}.${uuid}`;
+    writeLabel(part);
+    await handlers()["osd/discard"]({ osd_uuid: uuid, paths: [file(0)], keep_parts: true }, signal);
+    expect(await handlers()["osd/list"]({}, signal)).toEqual([]);
+    expect(await fileDevices(settings.stateDir)).toMatchObject([{ parts: [{ path: part }] }]);
+  });
+
+  it("erases a device that the OSD has for itself, and no other's", async () => {
+    await files(2);
+    writeLabel(file(0));
+    await handlers()["osd/discard"](
+      { osd_uuid: "11111111-1111-4111-8111-111111111111", paths: [file(0), file(1)], keep_parts: false },
+      signal,
+    );
+    expect(await handlers()["osd/list"]({}, signal)).toHaveLength(1);
+    await handlers()["osd/discard"]({ osd_uuid: uuid, paths: [file(0), file(1)], keep_parts: false }, signal);
+    expect(await handlers()["osd/list"]({}, signal)).toEqual([]);
+  });
+
+  it("refuses the store of an OSD that is to run", async () => {
+    await files(1);
+    writeLabel(file(0));
+    manifest = ["osd.1"];
+    const folder = join(settings.dataDir, "osd/ceph-1");
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, "fsid"), `${uuid}\n`);
+    const discarded = handlers()["osd/discard"]({ osd_uuid: uuid, paths: [file(0)], keep_parts: false }, signal);
+    await expect(discarded).rejects.toThrow(`osd.1 (${uuid}) is to run on this host`);
+    expect(await handlers()["osd/list"]({}, signal)).toHaveLength(1);
   });
 });
 
@@ -205,6 +286,9 @@ describe("osd/prepare", () => {
     block: file(0),
     db: null,
     wal: null,
+    block_size: null,
+    db_size: null,
+    wal_size: null,
     osd_id: 1,
     osd_uuid: uuid,
     fsid: FSID,
@@ -224,11 +308,9 @@ describe("osd/prepare", () => {
     ],
     ["a file that is not there", { block: "/nothing/here" }, "/nothing/here is not on this host"],
     ["a disk that is no block device", { method: "raw", block: "/dev/null" }, "/dev/null is not a block device"],
-    [
-      "encryption of a file",
-      { encrypted: true },
-      "an OSD on a file is neither encrypted nor has db and wal of its own",
-    ],
+    ["encryption of a file", { encrypted: true }, "an OSD on a file is not encrypted"],
+    ["a part for an OSD without uuid", { block_size: GIB, osd_uuid: null }, "has a part of a device needs osd_uuid"],
+    ["a part that is larger than the device", { block_size: 8 * GIB }, "has no room for a part of"],
     ["a file without number, uuid and key", { keyring: null }, "needs osd_id, osd_uuid and keyring"],
     ["a keyring without a key", { keyring: "[osd.1]\n" }, 'the keyring holds no line "key = …"'],
   ] as const)("refuses %s", async (_, change, message) => {

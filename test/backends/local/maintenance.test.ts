@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { hostReads } from "../../../src/backends/local/hosts/methods.ts";
@@ -143,8 +144,14 @@ async function dieAfter(
   const given = await write(first, host.call());
   host.lives = steps;
   first.rounds.start();
-  await effective(given).catch(() => undefined);
+  let isOver = false;
+  const cut = effective(given)
+    .catch(() => undefined)
+    .finally(() => (isOver = true));
+  // It waits for its agent, if nobody ends it.
+  while (!isOver && host.lives >= 0) await setTimeout(5);
   await first.rounds.close();
+  await cut;
   host.lives = Number.POSITIVE_INFINITY;
   const second = await maintenanceOf(host);
   await effective(write(second, host.call(true)));

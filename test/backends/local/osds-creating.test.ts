@@ -106,7 +106,7 @@ describe("making OSDs", () => {
   const unfit: readonly Disk[] = [
     { path: "/dev/sda", kind: "disk", available: false, reasons: ["Has partitions", "locked"] },
     { path: "/dev/sdb", kind: "disk", available: false, reasons: ["Insufficient space (<5GB)"] },
-    { path: "/dev/sdc", kind: "disk" },
+    { path: "/dev/sdc", kind: "disk", indivisible: "parted is not installed" },
     { path: "/dev/sdd", kind: "disk", rotational: "1" },
     { path: "/d/file0" },
   ];
@@ -122,19 +122,34 @@ describe("making OSDs", () => {
     [
       "several OSDs on a device",
       group({ paths: ["/dev/sdc"] }, { osds_per_device: 2 }),
-      /osds_per_device 2: .*no device mapper/,
+      /osds_per_device 2: \/dev\/sdc of host .* cannot be divided: parted is not installed/,
+    ],
+    [
+      "too many OSDs on a device",
+      group({ paths: ["/d/file0"] }, { osds_per_device: 5 }),
+      /osds_per_device 5: an OSD would get \d+ MB of \/d\/file0 .* and 1024 MB is the least/,
     ],
     ["encryption", group({ paths: ["/dev/sdc"] }, { encrypted: true }), /encrypted: .*no device mapper/],
     ["LVM", group({ paths: ["/dev/sdc"] }, { method: "lvm" }), /\/dev\/sdc .* by method lvm: no device mapper/],
     [
       "a part of a device",
       group({ paths: ["/dev/sdc"] }, { data_allocate_fraction: 0.5 }),
-      /data_allocate_fraction 0.5/,
+      /data_allocate_fraction 0.5: \/dev\/sdc .* cannot be divided/,
+    ],
+    [
+      "more than a device",
+      group({ paths: ["/d/file0"] }, { data_allocate_fraction: 1.5 }),
+      /data_allocate_fraction 1.5 is not above 0/,
     ],
     [
       "parts of database devices",
-      group({ rotational: true }, { db_devices: { rotational: false }, block_db_size: "1G" }),
-      /block_db_size 1G.*device mapper/,
+      group({ rotational: true }, { db_devices: { paths: ["/dev/sdc"] }, block_db_size: "1G" }),
+      /block_db_size 1G: \/dev\/sdc .* cannot be divided/,
+    ],
+    [
+      "databases without a device",
+      group({ paths: ["/d/file0"] }, { block_db_size: "1G" }),
+      /block_db_size says nothing without db_devices/,
     ],
     ["a TPM", group({ paths: ["/dev/sdc"] }, { tpm2: true }), /tpm2 is not supported/],
     [
@@ -143,7 +158,7 @@ describe("making OSDs", () => {
       /bluestore keeps no journal/,
     ],
     [
-      "a file with a database",
+      "a file with a database on a disk",
       group({ paths: ["/d/file0"] }, { db_devices: { paths: ["/dev/sdc"] } }),
       /file and a disk at once/,
     ],
@@ -162,21 +177,70 @@ describe("making OSDs", () => {
     expect(at.host.records).toEqual({});
   });
 
-  it.each([
-    ["osds_per_device", { osds_per_device: 2 }],
-    ["block_db_size", { db_devices: { rotational: false }, block_db_size: "1G" }],
-  ])(
-    "of parts of a device (%s) is refused with LVM too, as long as the agent cannot make them",
-    async (field, fields) => {
-      const at = await cluster([
-        { path: "/dev/sdb", kind: "disk", rotational: "1" },
-        { path: "/dev/sdc", kind: "disk" },
-      ]);
-      at.host.abilities["lvm"] = null;
-      await expect(create(at, group({ rotational: true }, fields))).rejects.toThrow(field);
-      expect(at.host.done).toEqual([]);
-    },
-  );
+  const MIB = 1024 ** 2;
+
+  it("divides a device among OSDs, evenly, and makes those that it lacks again", async () => {
+    const at = await cluster([{ path: "/dev/sdb", kind: "disk" }]);
+    const spec = group({ paths: ["/dev/sdb"] }, { osds_per_device: 2 });
+    expect(await create(at, spec)).toBe(`Created osd(s) 0,1 on host '${HOSTNAME}'`);
+    expectWhole(at.host, 2);
+    expect([...at.host.sizes.values()]).toEqual([2044 * MIB, 2044 * MIB]);
+    expect([...at.host.stores.values()]).toMatchObject([{ method: "raw" }, { method: "raw" }]);
+    expect(await create(at, spec)).toBe(`Created no osd(s) on host ${HOSTNAME}; already created?`);
+    // Somebody removed one of them, and zapped what it had.
+    const [gone = ""] = [...at.host.stores.keys()];
+    at.host.stores.delete(gone);
+    at.host.osds.delete(0);
+    at.host.daemons.delete("osd.0");
+    expect(await create(at, spec)).toBe(`Created osd(s) 0 on host '${HOSTNAME}'`);
+    expectWhole(at.host, 2);
+  });
+
+  it("has LVM divide it where the host has that, under uuids that were chosen before", async () => {
+    const at = await cluster([
+      { path: "/dev/sdb", kind: "disk", rotational: "1" },
+      { path: "/dev/sdc", kind: "disk", indivisible: "parted is not installed" },
+    ]);
+    at.host.abilities["lvm"] = null;
+    const fields = { db_devices: { rotational: false }, osds_per_device: 2, block_db_size: "1G" };
+    expect(await create(at, group({ rotational: true }, fields))).toBe(`Created osd(s) 0,1 on host '${HOSTNAME}'`);
+    expectWhole(at.host, 2);
+    expect([...at.host.sizes]).toEqual([
+      [expect.stringMatching(/^\/dev\/sdb#/), 2044 * MIB],
+      [expect.stringMatching(/^\/dev\/sdc#/), 1020 * MIB],
+      [expect.stringMatching(/^\/dev\/sdb#/), 2044 * MIB],
+      [expect.stringMatching(/^\/dev\/sdc#/), 1020 * MIB],
+    ]);
+  });
+
+  it("spreads databases over a device that is too few, and shows it before", async () => {
+    const disks: Disk[] = [
+      { path: "/dev/sdb", kind: "disk", rotational: "1" },
+      { path: "/dev/sdc", kind: "disk", rotational: "1" },
+      { path: "/dev/nvme0n1", kind: "disk" },
+    ];
+    const at = await cluster(disks);
+    const spec = group({ rotational: true }, { db_devices: { rotational: false } });
+    const share = { block_db: "/dev/nvme0n1", block_db_size: "2.00 GB" };
+    expect(await at.part.preview(spec)).toMatchObject({
+      [HOSTNAME]: [
+        {
+          data: [
+            { data: "/dev/sdb", ...share },
+            { data: "/dev/sdc", ...share },
+          ],
+        },
+      ],
+    });
+    await create(at, spec);
+    expectWhole(at.host, 2);
+    expect([...at.host.stores.keys()]).toEqual([
+      "/dev/sdb",
+      expect.stringMatching(/^\/dev\/nvme0n1#/),
+      "/dev/sdc",
+      expect.stringMatching(/^\/dev\/nvme0n1#/),
+    ]);
+  });
 
   it("is refused on a host that is being drained", async () => {
     const at = await cluster();
@@ -217,16 +281,23 @@ describe("making OSDs", () => {
     expect([...at.host.leftovers]).toEqual([]);
   });
 
-  it.each(["file", "raw", "lvm"])("by method %s survives the death of its process at any step", async (method) => {
+  it.each([
+    ["file", 1],
+    ["raw", 1],
+    ["raw", 2],
+    ["lvm", 1],
+    ["lvm", 2],
+  ])("by method %s, %i on a device, survives the death of its process at any step", async (method, count) => {
     const path = method === "file" ? "/d/file0" : "/dev/sdb";
     const disks: Disk[] = [{ path, kind: method === "file" ? "file" : "disk" }];
+    const spec = group({ paths: [path] }, count === 1 ? {} : { osds_per_device: count });
     let steps = 0;
     for (let lives = 0; ; lives += 1) {
       const host = new StandInOsds(disks);
       if (method === "lvm") host.abilities["lvm"] = null;
       host.lives = lives;
       const { writes } = await cluster(disks, host);
-      const params = { drive_group: group({ paths: [path] }), skip_validation: false };
+      const params = { drive_group: spec, skip_validation: false };
       const died = await writes.createOsds(params, host.call()).then(
         () => false,
         () => true,
@@ -235,8 +306,8 @@ describe("making OSDs", () => {
       const next = await cluster(disks, host);
       await next.part.round();
       // The client sends it again to the next manager.
-      await create(next, group({ paths: [path] }));
-      expectWhole(host, 1);
+      await create(next, spec);
+      expectWhole(host, count);
       expect(host.osd(0)).toMatchObject({ up: 1, weight: 1 });
       if (!died) break;
       steps += 1;

@@ -145,6 +145,17 @@ describe("removing an OSD", () => {
     expect([...host.stores.keys()]).toEqual(["/d/file0", "/d/file2"]);
   });
 
+  it.each([true, false])("leaves the parts that it had on devices where no_destroy is %s, empty", async (keep) => {
+    const host = threeOsds();
+    const asked: unknown[] = [];
+    const discard = host.agent["osd/discard"];
+    host.agent["osd/discard"] = (params) => (asked.push(params), discard?.(params));
+    const at = await process(host);
+    await remove(at, [1], { zap: true, no_destroy: keep });
+    await rounds(at);
+    expect(asked).toEqual([{ osd_uuid: expect.any(String), paths: ["/d/file1"], keep_parts: keep }]);
+  });
+
   it("erases no device on which another OSD has its database", async () => {
     const host = threeOsds();
     for (const path of PATHS.slice(0, 2)) Object.assign(host.stores.get(path)?.devices ?? {}, { db: "/dev/nvme0n1" });

@@ -3,14 +3,15 @@ import { describe, expect, it } from "vitest";
 
 import type { AgentDescription, Daemon } from "../../../src/agent/client.ts";
 import { accountOf } from "../../../src/backends/local/services/caps.ts";
-import { type MonDump, nextAddress, whyMonStays } from "../../../src/backends/local/services/mon.ts";
+import { type MonDump, monPlace, nextAddress, whyMonStays } from "../../../src/backends/local/services/mon.ts";
 import { daemonId } from "../../../src/backends/local/services/names.ts";
-import { ganeshaConf } from "../../../src/backends/local/services/nfs.ts";
+import { ganeshaConf, placeOf, withFormerPlace } from "../../../src/backends/local/services/nfs.ts";
 import { settingsOf } from "../../../src/backends/local/services/prepare.ts";
 import { checkRgw, rgwSettings } from "../../../src/backends/local/services/rgw.ts";
 import { checkSpec, whyNot } from "../../../src/backends/local/services/support.ts";
 import { difference, plannedDaemon, wantedCount } from "../../../src/backends/local/services/wanted.ts";
 import type { AnySpec, RGWSpec, ServiceSpec } from "../../../src/index.ts";
+import { HOSTNAME, StandInHost } from "./stand-in-host.ts";
 
 const HOST = { hostname: "h1", labels: [] };
 const NONE = new Set<string>();
@@ -110,6 +111,30 @@ describe("monitors", () => {
     expect(nextAddress(dump, "fd00::1")).toEqual([{ type: "v2", addr: "[fd00::1]:3302" }]);
   });
 
+  it("pass over the ports that other processes have, and say so where none is free", async () => {
+    const host = new StandInHost();
+    host.commands["mon dump"] = () => ({
+      ...dump,
+      mons: dump.mons.map(({ public_addrs, ...rest }) => ({ ...rest, public_addrs: { ...public_addrs } })),
+    });
+    const planned = plannedDaemon({ service_type: "mon" }, HOSTNAME, 0);
+    const site = await host.site();
+    const taken = (held: (port: number) => boolean) => {
+      const by = "sshd (pid 7)";
+      host.agent["port/taken"] = ({ ports }) => (ports as number[]).filter(held).map((port) => ({ port, by }));
+    };
+    taken((port) => port === 3302);
+    host.add("mgr.x", { ports: [3303] });
+    expect(await monPlace(site, { service_type: "mon" }, planned)).toMatchObject({
+      address: "[v2:10.0.0.1:3304]",
+      ports: [3304],
+    });
+    taken(() => true);
+    await expect(monPlace(site, { service_type: "mon" }, planned)).rejects.toThrow(
+      /mon\.h1: no free port was found for it; the last one tried, \d+, is taken by sshd \(pid 7\)/,
+    );
+  });
+
   it("go only while the others are a majority", () => {
     expect(whyMonStays({ ...dump, mons: [mon("a", 0, 3300)] }, "a")).toBe("mon.a is the only monitor");
     expect(whyMonStays(dump, "b")).toBeNull();
@@ -154,6 +179,24 @@ describe("what a daemon is told", () => {
     expect(conf).toContain('nodeid = "nfs.share.0";');
     expect(conf).toContain("%url rados://.nfs/share/conf-nfs.share");
     expect(conf).toMatch(/UserId = "nfs\.share\.0\.0\.h1\.[a-z]{6}";/);
+  });
+
+  it("is the pool and the namespace that the operator of Nautilus names, and stays so", () => {
+    const spec = {
+      service_type: "nfs",
+      service_id: "share",
+      spec: { config: { pool: "shared", a_option: 1 } },
+    } as const;
+    expect(placeOf(spec)).toEqual({ pool: "shared", namespace: "" });
+    const conf = ganeshaConf(spec, plannedDaemon(spec, "h1", 0), undefined);
+    expect(conf).toContain("%url rados://shared/conf-nfs.share\n");
+    expect(conf).not.toMatch(/namespace = /);
+    expect(settingsOf(spec, "nautilus")).toEqual([{ who: "client.nfs.share", name: "a_option", value: "1" }]);
+    const named = { ...spec, spec: { config: { pool: "shared", namespace: "n" } } };
+    expect(ganeshaConf(named, plannedDaemon(named, "h1", 0), undefined)).toContain("rados://shared/n/conf-nfs.share");
+    const grown = withFormerPlace({ service_type: "nfs", service_id: "share", placement: { count: 2 } }, named);
+    expect([grown.placement, placeOf(grown)]).toEqual([{ count: 2 }, { pool: "shared", namespace: "n" }]);
+    expect(accountOf("nfs", "x", "share", placeOf(spec))?.caps.at(-1)).toBe("allow rw pool=shared");
   });
 
   it("is the file system that metadata servers prefer, from Octopus on, and what the spec sets", () => {

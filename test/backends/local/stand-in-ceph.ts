@@ -24,8 +24,8 @@ export class StandInCeph extends StandInHost {
 
   pgs: { pgid: string; state: string; reported_epoch: number; acting: number[] }[] = [];
 
-  constructor() {
-    super();
+  constructor(daemons?: StandInHost["daemons"]) {
+    super(daemons);
     this.maps["pg_stats"] = () => ({ pg_stats: this.pgs });
     this.maps["service_map"] = () => this.#serviceMap();
     Object.assign(this.commands, this.#answers());

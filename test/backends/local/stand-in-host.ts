@@ -10,7 +10,7 @@ import { AgentClient, DAEMON_TYPES, type Daemon, type DaemonName } from "../../.
 import { CONFLICT } from "../../../src/agent/protocol.ts";
 import { localOptions } from "../../../src/backends/local/options.ts";
 import { Site } from "../../../src/backends/local/site.ts";
-import type { BackendContext, Json, Log, Operation, ReadCall, WriteCall } from "../../../src/index.ts";
+import type { BackendContext, Json, Log, MgrPort, Operation, ReadCall, WriteCall } from "../../../src/index.ts";
 import { Connection } from "../../../src/rpc/connection.ts";
 
 type Answer = { retval: number; stdout: string; stderr: string };
@@ -28,7 +28,7 @@ export class AgentError extends Error {
 }
 
 export class StandInHost {
-  readonly daemons = new Map<string, Daemon>();
+  readonly daemons: Map<string, Daemon>;
   readonly records: Record<string, Json> = {};
   generation = 0;
   /** What the agent was asked to do, and the monitor commands that change something, in order. */
@@ -39,13 +39,20 @@ export class StandInHost {
   readonly agent: Record<string, (params: Params) => unknown> = {};
   /** Answers of monitor commands, by prefix; the rest succeed with nothing. */
   readonly commands: Record<string, (command: Command) => Partial<Answer> | Json> = {};
-  readonly maps: Record<string, () => Json> = {};
+  readonly maps: Record<string, () => Json> = { mon_map: () => ({ mons: [] }) };
   release = "reef";
+  /** Of the host's interfaces. */
+  addresses: string[] = [];
   /** After so many requests and commands, the process that makes them is as good as dead: none is answered any more. */
   lives = Number.POSITIVE_INFINITY;
   readonly said: string[] = [];
   /** What the backend told the manager last. */
   health: object = {};
+
+  /** Two stand-ins may be one host: then they share their daemons. */
+  constructor(daemons = new Map<string, Daemon>()) {
+    this.daemons = daemons;
+  }
 
   /** Adds a running daemon. */
   add(name: DaemonName, change: Partial<Daemon> = {}): Daemon {
@@ -77,26 +84,33 @@ export class StandInHost {
 
   /** A backend's site on this host, as a new Node process would have it. */
   async site(): Promise<Site> {
-    const path = await this.#listen();
+    const { path, close } = await this.listen();
     const end = new AbortController();
     const agent = new AgentClient(path, (message) => void this.said.push(message));
     onTestFinished(() => {
       end.abort();
       agent.close();
+      close();
     });
     const context = {
       options: localOptions.parse({ agent_socket: path }),
       ceph: { release: this.release, fsid: FSID, mgr: { name: "x", gid: 4100 } },
-      mgr: {
-        get: (name: string) => this.#map(name),
-        command: (command: Command) => this.#command(command),
-        setHealthChecks: (checks: object) => Promise.resolve(void (this.health = checks)),
-      },
+      mgr: this.manager,
       log: this.log,
       signal: end.signal,
     };
     // The local backend uses nothing else of what it is handed.
     return new Site(context as unknown as BackendContext<Site["options"]>, agent);
+  }
+
+  /** What the manager does for a backend, as far as the local one asks for it. */
+  get manager(): Pick<MgrPort, "get" | "command" | "setHealthChecks" | "clusterLog"> {
+    return {
+      get: (name) => this.#map(name),
+      command: (command) => this.#command(command as Command),
+      setHealthChecks: (checks) => Promise.resolve(void (this.health = checks)),
+      clusterLog: (_level, message) => Promise.resolve(void this.said.push(message)),
+    };
   }
 
   get log(): Log {
@@ -137,7 +151,8 @@ export class StandInHost {
     return { ...whole, stdout: typeof answer === "string" ? answer : JSON.stringify(answer) };
   }
 
-  async #listen(): Promise<string> {
+  /** Answers as an agent on a Unix socket, until `close`. */
+  async listen(): Promise<{ path: string; close(): void }> {
     const path = join(tmpdir(), `orchbridge-${randomUUID()}.sock`);
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
@@ -151,16 +166,16 @@ export class StandInHost {
         }),
         warn: (message) => void this.said.push(message),
       });
-      for (const method of ["agent/", "host/", "osd/", "daemon/", "record/"])
+      for (const method of ["agent/", "host/", "osd/", "daemon/", "record/", "port/"])
         connection.onRequest(method, (params, { method: name }) => ({ result: this.#answer(name, params) }));
       connection.listen();
     });
     await new Promise<void>((resolve) => void server.listen(path, resolve));
-    onTestFinished(() => {
+    const close = (): void => {
       server.close();
       rmSync(path, { force: true });
-    });
-    return path;
+    };
+    return { path, close };
   }
 
   #answer(method: string, params: Params): unknown {
@@ -222,6 +237,7 @@ export class StandInHost {
     return {
       version: "0",
       hostname: HOSTNAME,
+      addresses: this.addresses,
       boot_id: "b",
       user: "ceph",
       fsid: FSID,

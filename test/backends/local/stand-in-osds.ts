@@ -21,6 +21,7 @@ interface MapOsd {
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 const ENOENT = -2;
 const EBUSY = -16;
+const SIZE = 4 * 1024 ** 3;
 
 export interface Disk {
   readonly path: string;
@@ -29,6 +30,8 @@ export interface Disk {
   readonly reasons?: string[];
   readonly size?: number;
   readonly rotational?: string;
+  /** Why it cannot be divided. */
+  readonly indivisible?: string;
 }
 
 /** Params are checked by nobody here. */
@@ -40,9 +43,12 @@ function text(value: unknown): string {
 export class StandInOsds extends StandInHost {
   readonly disks: Disk[];
   readonly osds = new Map<number, MapOsd>();
+  /** By device; where OSDs share one, by device and uuid. */
   readonly stores = new Map<string, HostOsd>();
   readonly leftovers = new Set<string>();
   readonly keys = new Set<string>();
+  /** Of the stores that share a device, in bytes. */
+  readonly sizes = new Map<string, number>();
   readonly zapped: string[] = [];
   readonly abilities: Record<string, string | null> = { lvm: "no device mapper", encryption: "no device mapper" };
   pools = [{ pool_name: "p", size: 2, pg_num: 8 }];
@@ -126,6 +132,17 @@ export class StandInOsds extends StandInHost {
         return known;
       },
       "osd/prepare": (params) => this.#prepare(params),
+      "osd/discard": ({ osd_uuid: uuid, paths }) => {
+        const mine = [...this.stores].filter(([, store]) => store.osd_uuid === uuid);
+        for (const [key, store] of mine) {
+          if (this.daemons.has(`osd.${store.osd_id}`))
+            throw new AgentError("ValidationError", `osd.${store.osd_id} is to run on this host`);
+          this.stores.delete(key);
+          const path = key.split("#")[0] ?? "";
+          if ((paths as string[]).includes(path)) this.zapped.push(path);
+        }
+        return {};
+      },
       "osd/zap": ({ path }) => {
         const store = this.stores.get(text(path));
         if (store !== undefined && this.daemons.has(`osd.${store.osd_id}`))
@@ -160,9 +177,15 @@ export class StandInOsds extends StandInHost {
     };
   }
 
-  #device({ path, kind = "file", available = true, reasons = [], size = 4 * 1024 ** 3, rotational = "0" }: Disk): Json {
+  #device({ path, kind = "file", available = true, reasons = [], size = SIZE, ...rest }: Disk): Json {
+    const { rotational = "0", indivisible = null } = rest;
+    const shared = [...this.stores].filter(([key]) => key.startsWith(`${path}#`)).length;
+    const taken = [...this.sizes].filter(([key]) => key.startsWith(`${path}#`) && this.stores.has(key));
+    const left = size - taken.reduce((sum, [, bytes]) => sum + bytes, 0);
     return {
       kind,
+      gaps: shared > 0 || (available && !this.stores.has(path)) ? [left] : [],
+      indivisible,
       device: { path, available, rejected_reasons: reasons, sys_api: { size, rotational }, lvs: [], device_id: "" },
     };
   }
@@ -170,10 +193,18 @@ export class StandInOsds extends StandInHost {
   #prepare(params: Record<string, unknown>): HostOsd {
     const path = text(params["block"]);
     this.done.push(`prepare ${path}`);
-    const present = this.stores.get(path);
+    const divided = typeof params["block_size"] === "number";
+    const key = (use: string, device: string): string => {
+      const size = params[`${use}_size`];
+      if (typeof size !== "number") return device;
+      this.sizes.set(`${device}#${text(params["osd_uuid"])}`, size);
+      return `${device}#${text(params["osd_uuid"])}`;
+    };
+    const present = this.stores.get(divided ? `${path}#${text(params["osd_uuid"])}` : path);
     if (present !== undefined) return present;
-    const id = params["method"] === "lvm" ? this.#new(crypto.randomUUID()) : Number(params["osd_id"]);
-    const uuid = params["method"] === "lvm" ? this.osd(id).uuid : text(params["osd_uuid"]);
+    const fresh = divided ? text(params["osd_uuid"]) : crypto.randomUUID();
+    const id = params["method"] === "lvm" ? this.#new(fresh) : Number(params["osd_id"]);
+    const uuid = params["method"] === "lvm" && !divided ? this.osd(id).uuid : text(params["osd_uuid"]);
     if (this.mkfs !== undefined) {
       if (params["method"] === "lvm") this.leftovers.add(uuid);
       throw new AgentError("OrchestratorError", this.mkfs);
@@ -190,7 +221,7 @@ export class StandInOsds extends StandInHost {
       method: params["method"] as HostOsd["method"],
       devices,
     };
-    for (const one of Object.values(devices)) if (one !== undefined) this.stores.set(one, store);
+    for (const [use, one] of Object.entries(devices)) if (one !== undefined) this.stores.set(key(use, one), store);
     return store;
   }
 

@@ -95,6 +95,21 @@ describe("an upgrade", () => {
     expect([...ceph.flags]).toEqual(["noout"]);
   });
 
+  it("goes on after the agent was away, and its write waits for that", async () => {
+    const ceph = StandInCeph.whole();
+    const { upgradeStart } = await processOn(ceph);
+    const given = await upgradeStart(start, ceph.call());
+    let away = 5;
+    ceph.agent["record/read"] = () => {
+      away -= 1;
+      if (away > 0) throw new AgentError("UnavailableError", "the agent is away");
+      return { generation: ceph.generation, records: ceph.records };
+    };
+    expect(await effective(given)).toBe(`Initiating upgrade to ${NEW}`);
+    expect(away).toBeLessThan(0);
+    expect(ceph.steps).toContain("rgw.s3.a");
+  });
+
   it("leaves a file system one active mds for its time, and no follower", async () => {
     const ceph = StandInCeph.whole();
     ceph.add("mds.home.c", { version: OLD });
@@ -160,8 +175,10 @@ describe("an upgrade", () => {
     const ceph = StandInCeph.whole();
     ceph.lives = 40;
     const first = await processOn(ceph);
-    await effective(first.upgradeStart(start, ceph.call())).catch(() => undefined);
+    const cut = effective(first.upgradeStart(start, ceph.call())).catch(() => undefined);
+    await first.until("the first process to be dead", () => ceph.lives < 0).catch(() => undefined);
     await first.rounds.close();
+    await cut;
     ceph.lives = Number.POSITIVE_INFINITY;
     const second = await processOn(ceph);
     const write = effective(second.upgradeStart(start, ceph.call(true)));
@@ -316,10 +333,33 @@ describe("an upgrade is refused", () => {
     delete ceph.records["host"];
     ceph.daemons.get("mon.a")!.state = "foreign";
     ceph.commands["quorum_status"] = () => ({ quorum_names: ["a"], monmap: { mons: [{ name: "a" }] } });
-    ceph.commands["mon metadata"] = () => [{ name: "a", ceph_version_short: OLD }];
+    ceph.commands["mon metadata"] = () => [
+      { name: "a", ceph_version_short: OLD },
+      { name: "b", ceph_version_short: OLD },
+    ];
+    const here =
+      /Not started by the agent, and not of 18\.2\.7: mon\.a \(16\.2\.15\); 'ceph orch daemon redeploy mon\.a'/;
+    await expect(upgradeStart(start, ceph.call())).rejects.toThrow(here);
+    await expect(upgradeStart({ ...start, daemon_types: ["mgr"] }, ceph.call())).rejects.toThrow(here);
+    ceph.daemons.get("mon.a")!.state = "running";
+    ceph.commands["quorum_status"] = () => ({
+      quorum_names: ["a", "b"],
+      monmap: { mons: [{ name: "a" }, { name: "b" }] },
+    });
     await expect(upgradeStart(start, ceph.call())).rejects.toThrow(
-      /Not run by this host's agent.*mon\.a \(16\.2\.15\)/,
+      /Not on this host.*: mon\.b \(16\.2\.15\); restart them/,
     );
+  });
+
+  it("of all daemons while an old OSD runs that the agent does not, but of others for themselves", async () => {
+    const ceph = StandInCeph.whole();
+    ceph.daemons.get("osd.2")!.state = "foreign";
+    const { upgradeStart, over } = await processOn(ceph);
+    await expect(upgradeStart(start, ceph.call())).rejects.toThrow(/not of 18\.2\.7: osd\.2 \(16\.2\.15\)/);
+    await expect(upgradeStart({ ...start, daemon_types: ["mds"] }, ceph.call())).rejects.toThrow(/osd\.2/);
+    await upgradeStart({ ...start, daemon_types: ["mgr", "mon"] }, ceph.call());
+    await over();
+    expect(ceph.steps).toEqual(["mgr.y", "mgr fail x", "mgr.x", "mon.a"]);
   });
 });
 
@@ -342,7 +382,7 @@ describe("the operator's hand on an upgrade", () => {
     expect(await at.upgradeStatus()).toMatchObject({ in_progress: true, is_paused: true, message: "Upgrade paused" });
     expect(ceph.steps).not.toContain("osd.1");
     const again = { ...ceph.call(), id: "another call" };
-    expect(await at.upgradeStart(start, again)).toBe(`Resumed upgrade to ${NEW}`);
+    expect(await at.upgradeStart(start, again)).toMatchObject({ result: `Resumed upgrade to ${NEW}` });
     await at.until("osd.1 to be restarted", () => ceph.steps.includes("osd.1"));
     expect(await at.upgradeStop()).toBe(`Stopped upgrade to ${NEW}`);
     await at.tidy();
@@ -365,7 +405,7 @@ describe("the operator's hand on an upgrade", () => {
       is_paused: false,
     });
     const again = { ...ceph.call(), id: "another call" };
-    expect(await at.upgradeStart(start, again)).toBe(`Upgrade to ${NEW} in progress`);
+    expect(await at.upgradeStart(start, again)).toMatchObject({ result: `Upgrade to ${NEW} in progress` });
     await expect(at.upgradeStart({ ...start, version: "19.2.3" }, again)).rejects.toThrow(
       `Upgrade to ${NEW} (not 19.2.3) already in progress`,
     );

@@ -61,7 +61,7 @@ const SINCE_TENTACLE: readonly Lack[] = [
 ];
 
 /** What the memory backend has no use for. */
-function lacks(release: ModernRelease): readonly Lack[] {
+export function lacks(release: ModernRelease): readonly Lack[] {
   if (!has(release, "reef")) return [];
   return release === "reef" ? [...SINCE_REEF, ...REEF_ONLY] : [...SINCE_REEF, ...SINCE_TENTACLE];
 }

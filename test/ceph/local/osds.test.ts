@@ -102,9 +102,9 @@ describe.each(["tentacle", "pacific"] as const)("OSDs on files of %s", (release)
         "EINVAL",
         `device ${busy.path} on host h1 is not available`,
       );
-    const two = { data_devices: { paths: [file(0)] }, osds_per_device: 2 };
-    await at().refused("orch apply", "EINVAL", "osds_per_device 2: not possible on host h1", {
-      input: spec("two", two),
+    const hidden = { data_devices: { paths: [file(0)] }, encrypted: true };
+    await at().refused("orch apply", "EINVAL", /osd\.hidden: encrypted: not possible on host h1: \S/, {
+      input: spec("hidden", hidden),
     });
     const none = `orch daemon add osd h1:data_devices=${file(9)}`;
     await at().refused(none, "ENOENT", `host h1 has no device ${file(9)}`);

@@ -1,8 +1,11 @@
 /** Bad input: one line that names it, and nothing was changed. */
-import { statfsSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { createServer, type Server } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { freePort } from "../../../testbed/birth.ts";
 import { type LocalCluster, type LocalWish, localCluster } from "./local-cluster.ts";
@@ -37,6 +40,21 @@ async function refusedWhole(
   expect(await state(at)).toEqual(before);
 }
 
+/** A loop device of the test's own with swap space on it, gone after it; undefined where none is free. */
+function swapDevice(): string | undefined {
+  const folder = mkdtempSync(join(tmpdir(), "orchbridge-swap-"));
+  const image = join(folder, "image");
+  writeFileSync(image, "");
+  truncateSync(image, 6 * 1024 ** 3);
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  expect(spawnSync("mkswap", [image], { encoding: "utf8" })).toMatchObject({ status: 0 });
+  const { status, stdout } = spawnSync("losetup", ["--find", "--show", image], { encoding: "utf8" });
+  if (status !== 0) return undefined;
+  const path = stdout.trim();
+  onTestFinished(() => void spawnSync("losetup", ["--detach", path]));
+  return path;
+}
+
 const SPEC = (lines: readonly string[]): { input: string } => ({ input: `${lines.join("\n")}\n` });
 
 function refusals(wish: LocalWish): void {
@@ -50,12 +68,21 @@ function refusals(wish: LocalWish): void {
     await refusedWhole(at(), "orch apply", "ENOENT", "host h1 has no device /dev/nope", { input });
   });
 
-  it("names a device that something else uses, and by what", async () => {
-    const [row] = await at().json<DeviceRow[]>("orch device ls");
-    const used = row?.devices.find(({ available, path }) => !available && path.startsWith("/dev/"));
-    if (used === undefined) return; // a machine whose disks are not to be seen in a folder
-    const says = `device ${used.path} on host h1 is not available: ${used.rejected_reasons.join(", ")}`;
-    await refusedWhole(at(), `orch daemon add osd h1:${used.path}`, "EINVAL", says);
+  it("names a device that something else uses, and by what", async (context) => {
+    const path = swapDevice();
+    context.skip(path === undefined, "no loop device is free");
+    if (path === undefined) return;
+    const [row] = await at().read<DeviceRow[]>("orch device ls", { refresh: true });
+    const used = row?.devices.find((device) => device.path === path);
+    expect(used).toMatchObject({ available: false, rejected_reasons: [expect.stringContaining("swap")] });
+    const says = `device ${path} on host h1 is not available: ${used?.rejected_reasons.join(", ")}`;
+    await refusedWhole(at(), `orch daemon add osd h1:${path}`, "EINVAL", says);
+    const group = { service_type: "osd", service_id: "one", placement: { host_pattern: "h1" } };
+    const input = JSON.stringify({ ...group, spec: { data_devices: { paths: [path] } } });
+    await refusedWhole(at(), "orch apply", "EINVAL", says, { input });
+    await refusedWhole(at(), "orch apply", "EINVAL", /osd\.one: encrypted: not possible on host h1: \S/, {
+      input: JSON.stringify({ ...group, spec: { data_devices: { size: "900T:" }, encrypted: true } }),
+    });
   });
 
   it("names a drive group that matches nothing, and a placement that does", async () => {
@@ -101,7 +128,7 @@ function refusals(wish: LocalWish): void {
 
 describe("a mistake of the operator of the local backend", () => {
   // With the disks of this machine, none of which a command here could make an OSD of.
-  refusals({ release: "reef", name: "refusals", agent: { devices: "machine" } });
+  refusals({ release: "reef", name: "refusals", options: { loop_devices: true }, agent: { devices: "machine" } });
 });
 
 describe("a file that is too small for an OSD", () => {

@@ -89,6 +89,12 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
     // Pacific's own class of specs does not know the type.
     if (release === "tentacle")
       await refused(at(), { service_type: "ceph-exporter" }, "ceph-exporter is not installed");
+    // Later than Pacific, too.
+    if (release === "tentacle") {
+      await refused(at(), { service_type: "nvmeof", service_id: "p.g", spec: { pool: "p" } }, "only as a container");
+      const oob = { addr: "10.0.0.1", username: "admin", password: "secret" };
+      await refused(at(), { service_type: "host", hostname: "h1", oob }, "oob: the local backend does not talk to");
+    }
     await refused(at(), { ...web, spec: { ssl: true } }, "rgw_frontend_ssl_certificate: needed with ssl");
     expect(await services(at(), "rgw.web")).toEqual([]);
   });
@@ -98,6 +104,9 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
     await at().ok(["nfs", "cluster", "create", "share", "--port", String(port)]);
     await running(at(), "nfs.share", 1);
     expect(await at().ok("nfs cluster ls")).toContain("share");
+    expect(JSON.parse(await at().ok("nfs cluster info share"))).toMatchObject({
+      share: { backend: [{ hostname: "h1", ip: "127.0.0.1", port: expect.any(Number) }] },
+    });
     await at().ok("nfs cluster rm share");
     await gone(at(), "nfs.share");
     expect(at().daemonsOf("nfs")).toEqual({});
@@ -133,6 +142,17 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
     expect(code).not.toBe(0);
   });
 
+  it("writes keys and settings anew", async () => {
+    const [name = ""] = Object.keys(at().daemonsOf("mds"));
+    const key = await at().ok(["auth", "get-key", name]);
+    const folder = at().cluster.folder("host/var-lib-ceph");
+    const keyring = join(folder, name.replace(".", "/ceph-"), "keyring");
+    rmSync(keyring);
+    await at().ok(["orch", "daemon", "reconfig", name]);
+    await at().eventually("its key to be written", () => readOrNothing(keyring).includes(key) || undefined);
+    await running(at(), "mds.home", 2);
+  });
+
   it("tells of a daemon that does not stay up, until it is deployed anew", async () => {
     await at().ok("orch apply mds lost 1");
     await running(at(), "mds.lost", 1);
@@ -161,11 +181,20 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
   });
 
   it("adds monitors and a manager, and takes them away again", async () => {
+    const server = createServer();
+    const port = Math.max(...(await monPorts(at()))) + 1;
+    // Where somebody else has the port already, that will do.
+    const { promise, resolve } = Promise.withResolvers<void>();
+    server.once("error", () => resolve());
+    server.listen(port, "127.0.0.1", resolve);
+    await promise;
     await at().ok("orch apply mgr 2");
     await at().ok("orch apply mon 3");
     await running(at(), "mgr", 2);
     await running(at(), "mon", 3);
     await at().eventually("three monitors in quorum", async () => (await quorum(at())) === 3 || undefined);
+    expect(await monPorts(at())).not.toContain(port);
+    server.close();
     await at().ok("orch apply mgr 1");
     await at().ok("orch apply mon 1");
     await at().eventually("one monitor", async () => (await quorum(at())) === 1 || undefined);
@@ -241,6 +270,20 @@ async function option(at: LocalCluster, section: string, name: string): Promise<
 
 async function healthText(at: LocalCluster): Promise<string> {
   return JSON.stringify(await at.mon("health", { detail: "detail" }));
+}
+
+async function monPorts(at: LocalCluster): Promise<number[]> {
+  const { mons } = await at.mon<{ mons: { public_addrs: { addrvec: { addr: string }[] } }[] }>("mon dump");
+  const addresses = mons.flatMap(({ public_addrs: { addrvec } }) => addrvec.map(({ addr }) => addr));
+  return addresses.map((addr) => Number(addr.slice(addr.lastIndexOf(":") + 1)));
+}
+
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 async function quorum(at: LocalCluster): Promise<number> {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { S3User } from "../../../testbed/s3-client.ts";
 import { type LocalCluster, localCluster } from "./local-cluster.ts";
+import { answersNfs } from "./nfs-client.ts";
 
 interface NodeRow {
   readonly name: string;
@@ -97,6 +98,35 @@ describe("the local backend on nautilus", () => {
     await at().eventually("the gateway to make a bucket", async () => (await user.put(url)).ok || undefined);
     expect((await user.put(`${url}/one.txt`, "content")).status).toBe(200);
     expect(await (await user.get(`${url}/one.txt`)).text()).toBe("content");
+  });
+
+  it("makes NFS servers in the pool of the operator, whose exports they read", async () => {
+    const add = (pool: string) => at().ceph(["orchestrator", "nfs", "add", "share", pool, "exports"]);
+    expect(await add("shared")).toMatchObject({ stderr: expect.stringContaining("pool shared does not exist") });
+    await at().ok("osd pool create shared 8");
+    await at().ok("osd pool application enable shared nfs");
+    const caps = ["mon", "allow r", "osd", "allow rw", "mds", "allow rw"];
+    const key = await at().ok(["auth", "get-or-create-key", "client.export", ...caps]);
+    const fsal = `FSAL { Name = CEPH; User_Id = "export"; Secret_Access_Key = "${key}"; }`;
+    const place = `Export_ID = 1; Path = "/"; Pseudo = "/home"; Access_Type = RW; Protocols = 4; Transports = TCP;`;
+    const put = ["rados", "-p", "shared", "-N", "exports", "put", "conf-nfs.share", "-"];
+    const { code, stderr } = await at().cluster.inRoot(put, { input: `EXPORT { ${place} ${fsal} }\n` });
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    // The port is always 2049, which the server of another cluster on this machine may have for a while.
+    await at().eventually("the port to be free", async () => {
+      const added = await add("shared");
+      if (added.code !== 0) expect(added.stderr).toContain("port 20");
+      return added.code === 0 || undefined;
+    });
+    expect(await running("nfs", 1)).toMatchObject([{ nodename: "h1", service: "share" }]);
+    await at().eventually("the server to answer", async () => (await answersNfs(2049)) || undefined);
+    await at().eventually("the port beside it to be free", async () =>
+      (await at().ceph("orchestrator nfs update share 2")).code === 0 ? true : undefined,
+    );
+    await running("nfs", 2);
+    expect(await at().ok("orchestrator nfs rm share")).toBe("");
+    await running("nfs", 0);
+    await at().eventually("its keys to go", async () => !(await at().ok("auth ls")).includes("nfs.share") || undefined);
   });
 
   it("lists, stops and starts services", async () => {

@@ -88,6 +88,25 @@ describe("the local backend under systemd", () => {
     expect(await pids("ceph-osd")).toEqual(before);
   });
 
+  it("takes over the mon and the mgr of the packages' units, once systemd may no longer start them", async () => {
+    const { code, stderr } = await host.run(["ceph", "orch", "daemon", "redeploy", "mon.h1"]);
+    expect(code).not.toBe(0);
+    expect(stderr).toContain("systemctl mask ceph-mon@h1.service");
+    await ok("systemctl mask ceph-mon@h1.service ceph-mgr@h1.service");
+    const before = [...(await pids("ceph-mon")), ...(await pids("ceph-mgr"))];
+    await ok("ceph orch daemon redeploy mon.h1");
+    await eventually("ceph orch daemon redeploy mgr.h1", /Scheduled to redeploy mgr\.h1/);
+    await eventually(
+      "cat /proc/$(pgrep -x ceph-mon)/cgroup /proc/$(pgrep -x ceph-mgr)/cgroup",
+      /(?:orchbridge-agent[^]*){2}/,
+    );
+    const after = [...(await pids("ceph-mon")), ...(await pids("ceph-mgr"))];
+    expect(after).toHaveLength(2);
+    expect(after).not.toContain(before[0]);
+    expect(after).not.toContain(before[1]);
+    await eventually("ceph orch status", /Available: Yes/);
+  });
+
   it("has every daemon again after a reboot, and what was written", async () => {
     await host.reboot();
     await eventually("ceph osd stat", /3 osds: 3 up.* 3 in/);

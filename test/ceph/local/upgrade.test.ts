@@ -3,18 +3,13 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { AgentClient, type DaemonName } from "../../../src/agent/client.ts";
 import { freePort } from "../../../testbed/birth.ts";
 import { until } from "../../../testbed/cluster.ts";
-import { ROOTED_TYPES } from "../../../testbed/host.ts";
 import { S3User } from "../../../testbed/s3-client.ts";
 import { keepData, lostData } from "../../local-crash/kept-data.ts";
+import { strikeAt } from "../../local-crash/upgrade-faults.ts";
+import { allNew, install, NEW, OLD, pidOf, takeOver, UPGRADED_MS, untilUpgraded } from "../../local-crash/upgrading.ts";
 import { type LocalCluster, localCluster } from "./local-cluster.ts";
-
-const [OLD, NEW] = ["16.2.15", "18.2.7"];
-
-/** What all of it may take on a busy machine. */
-const UPGRADED_MS = 360_000;
 
 interface UpgradeStatus {
   readonly in_progress: boolean;
@@ -30,7 +25,15 @@ interface DaemonRow {
   readonly version: string;
 }
 
-describe("an upgrade from pacific to reef", () => {
+/** Of one test, in which there may be all of an upgrade. */
+const TEST_MS = UPGRADED_MS + 240_000;
+
+/** Those that come after the mgrs and the mon. */
+const LATER = /^(osd|mds|rgw)\./;
+
+const ONE_DEVICE = { file_devices: { count: 1, size: "4G" } };
+
+describe("an upgrade from pacific to reef", { timeout: TEST_MS }, () => {
   const at = localCluster({ release: "pacific", name: "upgrade", mgrs: 2, roots: ["reef"] });
   let writing: Writing;
   let s3: { user: S3User; url: string };
@@ -57,7 +60,6 @@ describe("an upgrade from pacific to reef", () => {
   };
 
   beforeAll(async () => {
-    await adopt(at(), ["mon.a", "mgr.x", "mgr.y"]);
     await at().ok("orch apply osd --all-available-devices");
     await at().osdsUp(3);
     await at().ok("fs volume create home --placement=2");
@@ -81,6 +83,24 @@ describe("an upgrade from pacific to reef", () => {
     writing = new Writing(at());
   });
 
+  it("is refused while the mon and the mgrs are not the agent's, with what lets it have them", async () => {
+    const cure = "let 'ceph orch daemon redeploy mon.a' take it over first";
+    await at().refused("orch daemon restart mon.a", "EINVAL", cure);
+    await at().refused("orch daemon rm mon.a --force", "EINVAL", cure);
+    install(at(), "reef");
+    const says =
+      /Not started by the agent.*mon\.a \(16\.2\.15\).*'ceph orch daemon redeploy m\w+\.\w' lets it take over/;
+    await at().refused(["orch", "upgrade", "start", "--ceph_version", NEW], "EINVAL", says);
+    install(at(), null);
+  });
+
+  it("may restart them once they were redeployed", async () => {
+    const before = at().daemons();
+    await takeOver(at());
+    for (const name of ["mon.a", "mgr.x", "mgr.y"]) expect(pidOf(at(), name), name).not.toBe(before[name]);
+    await at().eventually("both mgrs", async () => (await versionsOf(at(), "mgr"))[OLD] === 2 || undefined);
+  });
+
   it("is refused before the packages are there", async () => {
     await at().refused(
       ["orch", "upgrade", "start", "--ceph_version", NEW],
@@ -90,17 +110,19 @@ describe("an upgrade from pacific to reef", () => {
   });
 
   it("is found once they are", async () => {
-    for (const type of ROOTED_TYPES) at().agent.setInstalled(type, "reef");
+    install(at(), "reef");
     expect(JSON.parse(await at().ok("orch upgrade ls"))).toMatchObject({ versions: [NEW], running: { "osd.0": OLD } });
     const report = JSON.parse(await at().ok(["orch", "upgrade", "check", "--ceph_version", NEW])) as object;
     expect(report).toMatchObject({ needs_update: { "osd.0": {}, "mon.a": {}, "mgr.x": {} }, up_to_date: [] });
   });
 
-  it("takes the managers and the mon first, and goes on in the new manager", async () => {
+  it("takes the managers and the mon first, goes on in the new manager, and when Node is killed", async () => {
     expect(await at().ok(["orch", "upgrade", "start", "--ceph_version", NEW])).toBe(`Initiating upgrade to ${NEW}`);
+    await strikeAt(at(), "Node killed", /^mgr\./);
     await statusUntil("mgr and mon to be done", ({ services_complete: done }) => done.includes("mon"));
-    expect(await versionsOf(at(), "mgr")).toEqual({ [NEW]: 2 });
     expect(await versionsOf(at(), "mon")).toEqual({ [NEW]: 1 });
+    // The restart of the mon may cost the active mgr its place, and then it is away for a moment.
+    await at().eventually("both mgrs to be new", async () => (await versionsOf(at(), "mgr"))[NEW] === 2 || undefined);
   });
 
   it("is paused and resumed in its midst", async () => {
@@ -113,33 +135,21 @@ describe("an upgrade from pacific to reef", () => {
     expect(await at().ok("orch upgrade resume")).toBe(`Resumed upgrade to ${NEW}`);
   });
 
-  it("goes on when the active manager is killed", async () => {
-    await at().eventually("noout for the OSDs", async () => (await flags(at())).includes("noout") || undefined);
-    const { active_name: active, active_gid: gid } = await at().cluster.mgrMap();
-    process.kill(at().daemons()[`mgr.${active}`]!, "SIGKILL");
-    await at().cluster.waitForMgr(
-      (map) => map.available && map.active_gid !== gid,
-      "another mgr, or that one again, to be active",
-    );
-    await statusUntil("the upgrade to be complete", ({ in_progress: goesOn }) => !goesOn);
+  it("goes on when a daemon that is being restarted is killed, then the agent, then the active manager", async () => {
+    const past = [await strikeAt(at(), "restarted daemon killed", LATER)];
+    past.push(await strikeAt(at(), "agent killed", LATER, past));
+    await strikeAt(at(), "active mgr killed", LATER, past);
+    await untilUpgraded(at());
   });
 
   it("leaves every daemon with the new version, and the cluster's flags as they were", async () => {
-    await at().eventually("all to be of the new version", async () => {
-      const rows = await at().read<DaemonRow[]>("orch ps");
-      return (
-        (rows.length === 9 && rows.every((row) => row.version === NEW && row.status_desc === "running")) || undefined
-      );
-    });
+    await allNew(at(), 9);
     for (const type of ["mon", "mgr", "osd", "mds"])
       expect(Object.keys(await versionsOf(at(), type)), type).toEqual([NEW]);
     await at().eventually("the old gateway to be forgotten", async () => {
       const versions = Object.keys(await versionsOf(at(), "rgw"));
       return (versions.length === 1 && versions[0] === NEW) || undefined;
     });
-    expect(await at().mon("osd dump")).toMatchObject({ require_osd_release: "reef" });
-    expect(await flags(at())).not.toContain("noout");
-    await at().eventually("the journal to be empty", async () => (await at().journalKeys()).length === 0 || undefined);
   });
 
   it("loses nothing, and what was written meanwhile is there too", async () => {
@@ -152,15 +162,19 @@ describe("an upgrade from pacific to reef", () => {
   });
 });
 
-/** The mon and the mgrs of a cluster were there before the agent; from now on it runs them. */
-async function adopt(at: LocalCluster, names: readonly DaemonName[]): Promise<void> {
-  const client = new AgentClient(at.agent.socketPath, () => undefined);
-  try {
-    for (const name of names) await client.request("daemon/adopt", { name, service: name.slice(0, name.indexOf(".")) });
-  } finally {
-    client.close();
-  }
-}
+describe("an upgrade with a single manager", { timeout: TEST_MS }, () => {
+  const at = localCluster({ release: "pacific", name: "upgrade-one", roots: ["reef"], options: ONE_DEVICE });
+
+  it("restarts it like every other daemon, and goes on in the new one", async () => {
+    await takeOver(at());
+    await at().ok("orch apply osd --all-available-devices");
+    await at().osdsUp(1);
+    install(at(), "reef");
+    expect(await at().ok(["orch", "upgrade", "start", "--ceph_version", NEW])).toBe(`Initiating upgrade to ${NEW}`);
+    await untilUpgraded(at());
+    await allNew(at(), 3);
+  });
+});
 
 async function flags(at: LocalCluster): Promise<readonly string[]> {
   return (await at.mon<{ flags_set: string[] }>("osd dump")).flags_set;

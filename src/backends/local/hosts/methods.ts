@@ -7,11 +7,12 @@ import {
   type HostSpec,
   NO_CONF_KEYRING,
   NO_SCHEDULE,
-  NotSupportedError,
+  type Operation,
   OrchestratorError,
   ValidationError,
 } from "../../../index.ts";
 import type { Site } from "../site.ts";
+import { addressOf } from "./address.ts";
 import { objections } from "./ok-to-stop.ts";
 import { changeHost, type HostRecord, readHost } from "./record.ts";
 
@@ -26,6 +27,8 @@ export interface DrainOsds {
   ) => Promise<void>;
   /** Takes OSDs out of the queue again. */
   readonly unqueue: (ids: readonly number[]) => Promise<void>;
+  /** How far the queue is; null when none of those in it can go on. */
+  readonly left: () => Promise<readonly [fraction: number, text: string] | null>;
 }
 
 /** Tells the other parts that the host changed, so that they act on it at once. */
@@ -34,7 +37,8 @@ type HostChanged = () => void;
 export function hostReads(site: Site) {
   return {
     async getHosts() {
-      return [hostSpec(await site.hostname(), await readHost(site))];
+      const record = await readHost(site);
+      return [hostSpec(await site.hostname(), await addressOf(site, record), record)];
     },
     async getFacts({ hostname }) {
       if (hostname !== null) await site.checkHost(hostname);
@@ -51,25 +55,27 @@ export function hostReads(site: Site) {
   } satisfies Backend;
 }
 
-export function hostWrites(site: Site, osds: DrainOsds, changed: HostChanged) {
+/** `placed` waits until daemons are where they belong, as far as they can go. (There is no removeHost: this host is all there is.) */
+export function hostWrites(
+  site: Site,
+  osds: DrainOsds,
+  changed: HostChanged,
+  placed: (operation: Operation) => Promise<void>,
+) {
   return {
     async addHost({ host_spec: spec }) {
       await checkSpec(site, spec);
       const { hostname, addr, labels = [], location } = spec;
       await addToCrush(site, hostname, location);
-      const { addr: kept } = await changeHost(site, (record) => ({
-        ...record,
+      const record = await changeHost(site, (before) => ({
+        ...before,
         // Where the operator gives none, Ceph puts the host's name.
-        addr: addr === undefined || addr === "" || addr === hostname ? record.addr : addr,
-        labels: [...new Set([...record.labels, ...labels])],
-        location: location ?? record.location,
+        addr: addr === undefined || addr === "" || addr === hostname ? before.addr : addr,
+        labels: [...new Set([...before.labels, ...labels])],
+        location: location ?? before.location,
       }));
       changed();
-      return `Added host '${hostname}' with addr '${kept ?? hostname}'`;
-    },
-    async removeHost({ host: hostname }) {
-      await site.checkHost(hostname);
-      throw new ValidationError(whyItStays(hostname, await site.agent.request("daemon/list", {})));
+      return `Added host '${hostname}' with addr '${await addressOf(site, record)}'`;
     },
     async updateHostAddr({ host: hostname, addr }) {
       await site.checkHost(hostname);
@@ -96,17 +102,22 @@ export function hostWrites(site: Site, osds: DrainOsds, changed: HostChanged) {
      * The services see the label and take their daemons away. On a single host there is nowhere for the data of its OSDs to
      * go: unless other OSDs stay, they wait in the queue of removals (`ceph orch osd rm status`) and are never destroyed.
      */
-    async drainHost({ hostname, force, keep_conf_keyring: keep, zap_osd_devices: zap }) {
+    async drainHost({ hostname, force, keep_conf_keyring: keep, zap_osd_devices: zap }, call) {
       await site.checkHost(hostname);
       const daemons = await site.agent.request("daemon/list", {});
+      const text = `Scheduled to remove the following daemons from host '${hostname}'\n${table(daemons)}`;
+      // Taken up again, all of it was written before; what was written since counts.
+      if (call.resumed) return call.persisted(text, placed);
       const labels = keep ? [NO_SCHEDULE] : [NO_SCHEDULE, NO_CONF_KEYRING];
       await changeHost(site, (record) => ({ ...record, labels: [...new Set([...record.labels, ...labels])] }));
       await osds.queue(osdIds(daemons), { zap, force });
       changed();
-      return `Scheduled to remove the following daemons from host '${hostname}'\n${table(daemons)}`;
+      return call.persisted(text, placed);
     },
-    async stopDrainHost({ hostname }) {
+    async stopDrainHost({ hostname }, call) {
       await site.checkHost(hostname);
+      const text = `Stopped draining host '${hostname}'`;
+      if (call.resumed) return call.persisted(text, placed);
       const drain = [NO_SCHEDULE, NO_CONF_KEYRING];
       await changeHost(site, (record) => ({
         ...record,
@@ -114,7 +125,7 @@ export function hostWrites(site: Site, osds: DrainOsds, changed: HostChanged) {
       }));
       await osds.unqueue(osdIds(await site.agent.request("daemon/list", {})));
       changed();
-      return `Stopped draining host '${hostname}'`;
+      return call.persisted(text, placed);
     },
     async rescanHost({ hostname }) {
       await site.checkHost(hostname);
@@ -129,10 +140,10 @@ export function hostWrites(site: Site, osds: DrainOsds, changed: HostChanged) {
   } satisfies Backend;
 }
 
-function hostSpec(hostname: string, { addr, labels, location, maintenance }: HostRecord): HostSpec {
+function hostSpec(hostname: string, addr: string, { labels, location, maintenance }: HostRecord): HostSpec {
   return {
     hostname,
-    addr: addr ?? hostname,
+    addr,
     labels,
     status: maintenance ? "maintenance" : "",
     ...(Object.keys(location).length === 0 ? {} : { location }),
@@ -149,7 +160,7 @@ async function checkSpec(site: Site, { hostname, addr, labels, status, oob }: Ho
   if (addr !== undefined && addr !== "") checkAddr(addr);
   for (const label of labels ?? []) checkLabel(label);
   if (oob !== undefined)
-    throw new NotSupportedError("oob: the local backend does not talk to management boards; leave it out");
+    throw new ValidationError("oob: the local backend does not talk to management boards; leave it out");
   if (status === "maintenance" && !(await readHost(site)).maintenance)
     throw new ValidationError(
       `status: a host is not added in maintenance; use 'ceph orch host maintenance enter ${hostname}'`,
@@ -179,15 +190,6 @@ async function addToCrush(site: Site, hostname: string, location: HostSpec["loca
 /** The name that OSDs give their host in the CRUSH map. */
 export function crushName(hostname: string): string {
   return hostname.split(".", 1)[0] ?? hostname;
-}
-
-function whyItStays(hostname: string, daemons: readonly Daemon[]): string {
-  if (daemons.length === 0)
-    return `Not allowed to remove ${hostname} from cluster: the local backend serves no other host`;
-  return (
-    `Not allowed to remove ${hostname} from cluster. The following daemons are running in the host:\n${table(daemons)}\n` +
-    `Please run 'ceph orch host drain ${hostname}' to remove daemons from host; the host itself stays, as the local backend serves no other`
-  );
 }
 
 function osdIds(daemons: readonly Daemon[]): number[] {

@@ -10,6 +10,10 @@ import { MAKING, type Making, making } from "./making-record.ts";
 export interface KnownDevice {
   readonly kind: HostDevice["kind"];
   readonly device: Device;
+  /** How many bytes each part may have that can still be made of it. */
+  readonly gaps: readonly number[];
+  /** Why it cannot be divided without LVM; null where it can. */
+  readonly indivisible: string | null;
 }
 
 export interface HostState {
@@ -57,9 +61,9 @@ export async function readHostState(site: Site, refresh = false): Promise<HostSt
   ]);
   const named = new Map(daemons.map((daemon) => [daemon.name as string, daemon]));
   const paths = new Set([...marked.values()].map(({ path }) => path));
-  const devices = found.map(({ device, kind }) => {
+  const devices = found.map(({ device, ...rest }) => {
     const shape = deviceShape.parse(device);
-    return { kind, device: { ...withOsds(shape, osds, named), being_replaced: paths.has(shape.path) } };
+    return { ...rest, device: { ...withOsds(shape, osds, named), being_replaced: paths.has(shape.path) } };
   });
   return { host, devices, osds, daemons: named, making: made };
 }

@@ -15,6 +15,13 @@ import {
 } from "../../../index.ts";
 import type { LocalOptions } from "../options.ts";
 import type { HostState, KnownDevice } from "./host-state.ts";
+import type { Making } from "./making-record.ts";
+
+const MIB = 1024 ** 2;
+/** Below these BlueStore has no room for its own. */
+const LEAST_DATA = 1024 * MIB;
+const LEAST_DB = 256 * MIB;
+const LEAST_WAL = 64 * MIB;
 
 /** An OSD that is to be made. */
 export interface Wish {
@@ -33,10 +40,16 @@ export interface Wishes {
 /** The OSDs that a drive group lacks on this host. Throws for what the host or this backend cannot do. */
 export function wishesOf(spec: DriveGroupSpec, state: HostState, options: LocalOptions): Wishes {
   checkFields(spec);
-  const layouts = osdLayouts(spec, layoutDevices(state), (id) => isOwn(spec, state, id));
+  const layouts = osdLayouts(
+    spec,
+    layoutDevices(state),
+    (id) => isOwn(spec, state, id),
+    ({ path }) => gapsOf(state, path),
+  );
   const complete = layouts.filter((layout) => lacks(spec, layout) === undefined);
   const wishes = complete.map((layout) => ({ layout, method: methodFor(spec, layout, state, options) }));
   checkAbilities(spec, wishes, state);
+  checkDivisions(spec, wishes, state);
   const left = layouts.filter((layout) => !complete.includes(layout));
   return {
     wishes,
@@ -64,6 +77,30 @@ function layoutDevices({ devices, making }: HostState): Device[] {
   });
 }
 
+/** Where there is room on a device that OSDs share, once all that is being made is there. */
+function gapsOf({ devices, making }: HostState, path: string): number[] {
+  const gaps = [...(devices.find(({ device }) => device.path === path)?.gaps ?? [])];
+  for (const record of making.values()) {
+    for (const size of sizesOn(record, path)) {
+      if (size === null) return [];
+      const index = gaps.findIndex((gap) => gap >= size);
+      if (index >= 0) gaps[index] = (gaps[index] ?? 0) - size;
+    }
+  }
+  return gaps;
+}
+
+/** What an OSD that is being made gets of a device; null for all of it. */
+function sizesOn(record: Making, path: string): (number | null)[] {
+  const { data, data_size, block_db, db_size, block_wal, wal_size } = record;
+  const stores = [
+    { path: data, size: data_size },
+    { path: block_db, size: db_size },
+    { path: block_wal, size: wal_size },
+  ];
+  return stores.filter((store) => store.path === path).map(({ size }) => size);
+}
+
 /** The field of the spec that has no device left for this OSD. */
 function lacks(spec: DriveGroupSpec, layout: OsdLayout): string | undefined {
   if (spec.spec?.db_devices !== undefined && layout.block_db === undefined) return "db_devices";
@@ -82,14 +119,18 @@ function namesUsed(spec: DriveGroupSpec, state: HostState): boolean {
 function checkFields(spec: DriveGroupSpec): void {
   checkDriveGroup(spec);
   const name = serviceName(spec);
-  const { journal_devices: journals, tpm2, data_allocate_fraction: fraction } = spec.spec ?? {};
+  const { journal_devices: journals, tpm2, data_allocate_fraction: fraction = 1 } = spec.spec ?? {};
+  const { db_devices: db, wal_devices: wal, ...fields } = spec.spec ?? {};
   if (journals !== undefined)
     throw new ValidationError(`${name}: journal_devices: bluestore keeps no journal; use db_devices or wal_devices`);
   if (tpm2 === true) throw new ValidationError(`${name}: tpm2 is not supported by the local backend; leave it out`);
-  if (fraction !== undefined && fraction !== 1)
-    throw new ValidationError(
-      `${name}: data_allocate_fraction ${fraction} is not supported by the local backend; an OSD takes its whole device`,
-    );
+  if (!(fraction > 0 && fraction <= 1))
+    throw new ValidationError(`${name}: data_allocate_fraction ${fraction} is not above 0 and at most 1`);
+  for (const [field, devices] of [["db", db] as const, ["wal", wal] as const]) {
+    const idle = [`block_${field}_size`, `${field}_slots`].find((one) => Object.hasOwn(fields, one));
+    if (devices === undefined && idle !== undefined)
+      throw new ValidationError(`${name}: ${idle} says nothing without ${field}_devices; name some, or leave it out`);
+  }
 }
 
 /** On a file if the device is one; on a disk as the spec says, else the option, else by LVM where the host has it. */
@@ -97,12 +138,7 @@ function methodFor(spec: DriveGroupSpec, layout: OsdLayout, state: HostState, op
   const kinds = [layout.data, layout.block_db, layout.block_wal].flatMap((path) =>
     path === undefined ? [] : [kindOf(state, path)],
   );
-  if (kinds.every((kind) => kind === "file")) {
-    if (kinds.length === 1) return "file";
-    throw new ValidationError(
-      `${serviceName(spec)}: an OSD on the file ${layout.data} has no database or log of its own; leave out db_devices and wal_devices`,
-    );
-  }
+  if (kinds.every((kind) => kind === "file")) return "file";
   if (kinds.includes("file"))
     throw new ValidationError(`${serviceName(spec)}: ${layout.data} would be an OSD on a file and a disk at once`);
   const { lvm } = state.host.abilities;
@@ -113,41 +149,69 @@ function methodFor(spec: DriveGroupSpec, layout: OsdLayout, state: HostState, op
   );
 }
 
-function kindOf({ devices }: HostState, path: string): KnownDevice["kind"] | undefined {
-  return devices.find(({ device }) => device.path === path)?.kind;
+function kindOf(state: HostState, path: string): KnownDevice["kind"] | undefined {
+  return deviceAt(state, path)?.kind;
 }
 
-/** Without LVM an OSD takes whole devices, as they are. */
+/** What is asked for beyond a plain OSD, and this host cannot do. */
 function checkAbilities(spec: DriveGroupSpec, wishes: readonly Wish[], { host }: HostState): void {
   const name = serviceName(spec);
-  const { encrypted, osds_per_device: perDevice = 1, block_db_size: db, block_wal_size: wal } = spec.spec ?? {};
   const problem = host.binaries.osd.problem;
   if (problem !== null) throw new ValidationError(`${name} cannot run on ${host.hostname}: ${problem}`);
+  if (spec.spec?.encrypted !== true) return;
   const whole = wishes.find(({ method }) => method !== "lvm");
   const byMethod = whole === undefined ? null : `OSDs on ${whole.layout.data} are made by method ${whole.method}`;
-  if (encrypted === true && (host.abilities.encryption ?? byMethod) !== null)
-    throw new ValidationError(
-      `${name}: encrypted: not possible on host ${host.hostname}: ${host.abilities.encryption ?? byMethod}`,
-    );
-  // With LVM it could be done, by ceph-volume's slots; the agent has no way to ask for them yet.
-  const why =
-    host.abilities.lvm === null && byMethod === null
-      ? "which is not there yet"
-      : `which needs LVM: ${host.abilities.lvm ?? byMethod}`;
-  const divides = (field: string): never => {
-    throw new ValidationError(
-      `${name}: ${field}: not possible on host ${host.hostname}, as it divides a device, ${why}`,
-    );
-  };
-  if (perDevice > 1) divides(`osds_per_device ${perDevice}`);
-  if (db !== undefined) divides(`block_db_size ${db}`);
-  if (wal !== undefined) divides(`block_wal_size ${wal}`);
-  const shared = wishes.flatMap(({ layout }) => [layout.block_db, layout.block_wal]).find(isRepeated);
-  if (shared !== undefined) divides(`${shared} for several OSDs (set db_slots or wal_slots to 1)`);
+  const why = host.abilities.encryption ?? byMethod;
+  if (why !== null) throw new ValidationError(`${name}: encrypted: not possible on host ${host.hostname}: ${why}`);
 }
 
-function isRepeated(path: string | undefined, index: number, all: readonly (string | undefined)[]): boolean {
-  return path !== undefined && all.indexOf(path) < index;
+/** Devices that OSDs are to share have to be such as can be divided, and large enough. */
+function checkDivisions(spec: DriveGroupSpec, wishes: readonly Wish[], state: HostState): void {
+  const name = serviceName(spec);
+  const { hostname } = state.host;
+  for (const { layout, method } of wishes) {
+    for (const { path, size, least, fields } of storesOf(layout)) {
+      if (path === undefined || size === undefined) continue;
+      const [given] = Object.entries(spec.spec ?? {}).filter(([field]) => fields.includes(field));
+      const asked = given === undefined ? "several OSDs on one device" : `${given[0]} ${valueText(given[1])}`;
+      const why = method === "lvm" ? null : deviceAt(state, path)?.indivisible;
+      if (why !== null && why !== undefined)
+        throw new ValidationError(`${name}: ${asked}: ${path} of host ${hostname} cannot be divided: ${why}`);
+      if (size < least)
+        throw new ValidationError(
+          `${name}: ${asked}: an OSD would get ${megabytes(size)} of ${path} of host ${hostname}, and ${megabytes(least)} is the least`,
+        );
+    }
+  }
+}
+
+interface PartOfDevice {
+  readonly path: string | undefined;
+  readonly size: number | undefined;
+  readonly least: number;
+  /** The fields of a spec that divide such devices. */
+  readonly fields: readonly string[];
+}
+
+function storesOf(layout: OsdLayout): PartOfDevice[] {
+  const { data, data_size, block_db, block_db_size, block_wal, block_wal_size } = layout;
+  return [
+    { path: data, size: data_size, least: LEAST_DATA, fields: ["osds_per_device", "data_allocate_fraction"] },
+    { path: block_db, size: block_db_size, least: LEAST_DB, fields: ["block_db_size", "db_slots"] },
+    { path: block_wal, size: block_wal_size, least: LEAST_WAL, fields: ["block_wal_size", "wal_slots"] },
+  ];
+}
+
+function valueText(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / MIB)} MB`;
+}
+
+function deviceAt({ devices }: HostState, path: string): KnownDevice | undefined {
+  return devices.find(({ device }) => device.path === path);
 }
 
 /** Devices that are asked for by name have to be there, and free or an OSD's already. */

@@ -7,12 +7,13 @@ import {
   type DriveGroupSpec,
   isOrchestratorError,
   OrchestratorError,
+  type OsdLayout,
   serviceName,
   UnavailableError,
 } from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { crushPlaces, destroyedHere, findKeyring, findOsd, isNew, readOsdMap, takeOut } from "./ceph-osds.ts";
-import { digestOf, pathsOfOsd } from "./host-state.ts";
+import { digestOf } from "./host-state.ts";
 import { classFor, type Wish } from "./layout.ts";
 import { MAKING, type Making, making } from "./making-record.ts";
 import { REMOVALS, removal } from "./removal-record.ts";
@@ -33,14 +34,20 @@ export class OsdMaker {
     this.#site = site;
   }
 
-  /** Writes down what is to be made; gives the keys of the records. A device that is written down already keeps its record. */
+  /**
+   * Writes down what is to be made; gives the keys of the records. A device that is written down already keeps its record. To be
+   * run while no OSD is made (`alone`), from the look at the devices on: else somebody else could have made it meanwhile.
+   */
   async begin(spec: DriveGroupSpec, wishes: readonly Wish[], once: boolean): Promise<string[]> {
     const claimed = wishes.length === 0 ? [] : await this.#freeClaims(spec);
     const keys: string[] = [];
     for (const { layout, method } of wishes) {
-      const key = `${MAKING}${digestOf(layout.data)}`;
+      const key = await this.#keyFor(layout, keys);
       const record: Making = {
         data: layout.data,
+        data_size: layout.data_size ?? null,
+        db_size: layout.block_db_size ?? null,
+        wal_size: layout.block_wal_size ?? null,
         block_db: layout.block_db ?? null,
         block_wal: layout.block_wal ?? null,
         method,
@@ -63,6 +70,17 @@ export class OsdMaker {
       keys.push(key);
     }
     return keys;
+  }
+
+  /** Of a device that OSDs share there is a record for each: the first that is not taken. */
+  async #keyFor({ data, data_size: size }: OsdLayout, keys: readonly string[]): Promise<string> {
+    const first = `${MAKING}${digestOf(data)}`;
+    if (size === undefined) return first;
+    const present = await this.#site.records.list(MAKING, making);
+    for (let number = 1; ; number += 1) {
+      const key = number === 1 ? first : `${first}-${number}`;
+      if (!keys.includes(key) && !present.has(key.slice(MAKING.length))) return key;
+    }
   }
 
   /**
@@ -153,9 +171,12 @@ export class OsdMaker {
       block: record.data,
       db: record.block_db,
       wal: record.block_wal,
+      block_size: record.data_size,
+      db_size: record.db_size,
+      wal_size: record.wal_size,
       osd_id: id,
-      // ceph-volume makes up its own.
-      osd_uuid: record.method === "lvm" ? null : record.osd_uuid,
+      // ceph-volume makes up its own, but for one that it has to find among others.
+      osd_uuid: record.method === "lvm" && !isDivided(record) ? null : record.osd_uuid,
       fsid: this.#site.ceph.fsid,
       encrypted: record.encrypted,
       device_class: record.device_class,
@@ -191,7 +212,8 @@ export class OsdMaker {
     if (daemons.some(({ name }) => name === `osd.${id}`))
       throw new OrchestratorError(`osd.${id} is on ${record.data} already; 'ceph orch osd rm ${id}' removes it`);
     await returnId(this.#site, record.osd_uuid);
-    if (osd !== undefined) for (const path of pathsOfOsd(osd)) await agent.request("osd/zap", { path });
+    const paths = [record.data, record.block_db, record.block_wal].filter((path) => path !== null);
+    await agent.request("osd/discard", { osd_uuid: record.osd_uuid, paths });
   }
 
   /** Ids for the next OSDs: those that the drive group claims for this host, else those that wait here to be replaced. */
@@ -214,6 +236,10 @@ export class OsdMaker {
     this.#turn = result.catch(() => undefined);
     return result;
   }
+}
+
+function isDivided({ data_size: data, db_size: db, wal_size: wal }: Making): boolean {
+  return [data, db, wal].some((size) => size !== null);
 }
 
 /** Gives an id back of an OSD that never ran: to be replaced still, where it has its place in CRUSH already, else to whoever comes next. */

@@ -8,6 +8,10 @@ export const making = z.strictObject({
   data: z.string(),
   block_db: z.string().nullable(),
   block_wal: z.string().nullable(),
+  /** Bytes of the part that it gets of a device; null for all of it. */
+  data_size: z.int().nullable().default(null),
+  db_size: z.int().nullable().default(null),
+  wal_size: z.int().nullable().default(null),
   method: z.enum(["lvm", "raw", "file"]),
   encrypted: z.boolean(),
   device_class: z.string().nullable(),

@@ -166,17 +166,8 @@ function made(ids: readonly number[], hostname: string): string {
 
 /** Makes what the drive group lacks here; gives the ids. All is checked before anything is changed. */
 async function make(part: OsdPart, spec: DriveGroupSpec, signal: AbortSignal, skip = false): Promise<number[]> {
-  const { site, maker } = part;
-  const state = await readHostState(site, true);
-  if (!skip) checkPaths(spec, state);
-  const { wishes, notes, made: present } = wishesOf(spec, state, site.options);
-  const coming = [...state.making].filter(([, { service, once }]) => once && service === serviceName(spec));
-  if (notes.length > 0) throw new ValidationError(`${serviceName(spec)}: ${notes.join("; ")}`);
-  if (wishes.length === 0 && coming.length === 0 && !present && !skip)
-    throw new ValidationError(
-      `${serviceName(spec)} matches no free device of host ${state.host.hostname}; 'ceph orch device ls ${state.host.hostname}' says why each is not available`,
-    );
-  const keys = [...coming.map(([key]) => `${MAKING}${key}`), ...(await maker.begin(spec, wishes, true))];
+  const { maker } = part;
+  const keys = await maker.alone(() => begin(part, spec, skip));
   const ids: number[] = [];
   for (const [index, key] of keys.entries()) {
     // What is written down goes on in the background; asked again, the caller hears of it.
@@ -191,11 +182,26 @@ async function make(part: OsdPart, spec: DriveGroupSpec, signal: AbortSignal, sk
   return ids.sort((one, other) => one - other);
 }
 
+/** Writes down what the drive group lacks; gives the keys of the records. */
+async function begin({ site, maker }: OsdPart, spec: DriveGroupSpec, skip: boolean): Promise<string[]> {
+  const state = await readHostState(site, true);
+  if (!skip) checkPaths(spec, state);
+  const { wishes, notes, made: present } = wishesOf(spec, state, site.options);
+  const coming = [...state.making].filter(([, { service, once }]) => once && service === serviceName(spec));
+  if (notes.length > 0) throw new ValidationError(`${serviceName(spec)}: ${notes.join("; ")}`);
+  if (wishes.length === 0 && coming.length === 0 && !present && !skip)
+    throw new ValidationError(
+      `${serviceName(spec)} matches no free device of host ${state.host.hostname}; 'ceph orch device ls ${state.host.hostname}' says why each is not available`,
+    );
+  return [...coming.map(([key]) => `${MAKING}${key}`), ...(await maker.begin(spec, wishes, true))];
+}
+
 async function makeOne({ site, maker }: OsdPart, key: string): Promise<number> {
   const record = await site.records.get(key, making);
   const id = await maker.make(key);
   if (id !== undefined) return id;
-  const present = record === undefined ? undefined : osdsAt(await site.agent.request("osd/list", {}), record.data)[0];
+  const osds = record === undefined ? [] : osdsAt(await site.agent.request("osd/list", {}), record.data);
+  const present = osds.find(({ osd_uuid: uuid }) => uuid === record?.osd_uuid) ?? osds[0];
   if (present !== undefined) return present.osd_id;
   throw maker.failures.get(key) ?? new OrchestratorError("the OSD was given up; the manager's log says why");
 }

@@ -8,6 +8,7 @@ import {
   type OsdPreview,
   type PlanRow,
   placementOf,
+  previewOf,
   serviceName,
 } from "../../../index.ts";
 import type { DrainOsds } from "../hosts/methods.ts";
@@ -52,6 +53,7 @@ export class OsdPart {
         for (const id of ids) await this.queue.stop(id);
         this.removing.kick();
       },
+      left: patiently(() => this.queue.goingOn()),
     };
   }
 
@@ -87,7 +89,7 @@ export class OsdPart {
           ? []
           : [`${hostname} has no free device that ${serviceName(spec)} asks for`];
       return {
-        [hostname]: [{ osdspec, data: wishes.map(({ layout }) => ({ ...layout })), notes: [...notes, ...none] }],
+        [hostname]: [{ osdspec, data: wishes.map(({ layout }) => previewOf(layout)), notes: [...notes, ...none] }],
       };
     } catch (error) {
       if (!(error instanceof OrchestratorError)) throw error;
@@ -184,12 +186,11 @@ export class OsdPart {
   async #fulfil(spec: DriveGroupSpec, failures: string[]): Promise<void> {
     let keys: string[] = [];
     try {
-      const { wishes } = wishesOf(spec, await readHostState(this.site), this.site.options);
-      keys = await this.maker.begin(
-        spec,
-        wishes.filter(({ layout }) => this.#mayTry(layout.data)),
-        false,
-      );
+      keys = await this.maker.alone(async () => {
+        const { wishes } = wishesOf(spec, await readHostState(this.site), this.site.options);
+        const open = wishes.filter(({ layout }) => this.#mayTry(layout.data));
+        return this.maker.begin(spec, open, false);
+      });
     } catch (error) {
       failures.push(messageOf(error));
     }

@@ -83,6 +83,15 @@ export class RemovalQueue {
     return [done / ids.length, first[1]];
   }
 
+  /** How far those are that can go, and those that are put back; null when all others wait for OSDs that there are not. */
+  async goingOn(): Promise<readonly [fraction: number, text: string] | null> {
+    const records = [...(await this.#site.records.list(REMOVALS, removal)).values()];
+    const [first] = records.filter(({ step, waits_for: reason }) => step !== "queued" || reason === null);
+    if (first === undefined) return null;
+    if (first.step === "restoring") return [0, `osd.${first.osd_id} is being put back`];
+    return progressOf(first, (await this.#counts()).get(first.osd_id) ?? -1);
+  }
+
   /** Waits for none that is put back. */
   async restoring(id: number): Promise<boolean> {
     return (await this.#site.records.get(keyOf({ osd_id: id }), removal))?.step === "restoring";

@@ -20,7 +20,6 @@ import {
   takeOut,
   unavailablePgs,
 } from "./ceph-osds.ts";
-import { osdsAt } from "./host-state.ts";
 import { REMOVALS, type Removal, removal } from "./removal-record.ts";
 
 /** The manager's statistics are five seconds old at most; twice that after the OSD went down they tell of the time since. */
@@ -218,14 +217,9 @@ async function removeDaemon(site: Site, id: number, keepData: boolean): Promise<
     await site.agent.request("daemon/remove", { name, keep_data: keepData });
 }
 
-/** Only where its own store still is: the device may be another OSD's already, or carry the databases of others. */
-async function zap(site: Site, { osd_uuid: uuid, devices }: Removal): Promise<void> {
-  const osds = await site.agent.request("osd/list", {});
-  for (const path of devices) {
-    const users = osdsAt(osds, path);
-    const own = users.length > 0 && users.every((osd) => osd.osd_uuid === uuid);
-    if (own) await site.agent.request("osd/zap", { path });
-  }
+/** Only its own store: a device may be another OSD's already, or carry the databases of others. */
+async function zap(site: Site, { osd_uuid: uuid, devices, no_destroy: keep }: Removal): Promise<void> {
+  if (uuid !== null) await site.agent.request("osd/discard", { osd_uuid: uuid, paths: devices, keep_parts: keep });
 }
 
 /** Somebody else took it out of the map: that nothing depended on it is not known, so its data stays where it is. */

@@ -71,7 +71,7 @@ export function daemonWrites(site: Site, services: Services) {
       if (own.length === 0) throw new NotFoundError(`service ${name} has no daemons`);
       if (checked === "stop" && NEVER_STOPPED.includes(name.split(".")[0] ?? ""))
         throw new ValidationError(`stopping the whole service ${name} would stop the cluster; stop single daemons`);
-      for (const daemon of own) checkActed(checked, daemon);
+      for (const daemon of own) await checkActed(site, checked, daemon);
       return acting(
         checked,
         own,
@@ -85,7 +85,7 @@ export function daemonWrites(site: Site, services: Services) {
       const present = daemons.find((one) => one.name === name);
       if (call.resumed && present === undefined) return `Scheduled to ${checked} ${name} on host '${host.hostname}'`;
       const daemon = named(daemons, name);
-      checkActed(checked, daemon);
+      await checkActed(site, checked, daemon);
       if (checked === "stop" && !call.resumed) await checkStop(site, daemon, force);
       return acting(checked, [daemon], scheduled(checked, daemon, host.hostname), call);
     },
@@ -119,15 +119,27 @@ function named(daemons: readonly Daemon[], name: string): Daemon {
   return daemon;
 }
 
-function checkActed(action: DaemonAction, { name, type, id, state, labels }: Daemon): void {
+/** A daemon of others' can be taken over, and nothing else be done with it before. */
+async function checkActed(site: Site, action: DaemonAction, daemon: Daemon): Promise<void> {
+  const { name, type, id, state, labels } = daemon;
+  if (state === "foreign") {
+    if (action !== "redeploy") throw notOurs(daemon);
+    await site.agent.request("daemon/adopt", { name, service: serviceOfDaemon(daemon), check_only: true });
+    return;
+  }
   const hasPlan = accountOf(type, id, "") !== undefined && labels["index"] !== undefined;
-  if (action === "rotate-key" && !hasPlan && state !== "foreign")
+  if (action === "rotate-key" && !hasPlan)
     throw new ValidationError(`the key of ${name} was not made by this backend, which cannot make another one`);
-  if (state !== "foreign") return;
-  throw new ValidationError(`${name} was not started by the agent: control it where it was started`);
+}
+
+function notOurs({ name }: Daemon): ValidationError {
+  return new ValidationError(
+    `${name} was not started by the agent: control it where it was started, or let 'ceph orch daemon redeploy ${name}' take it over first`,
+  );
 }
 
 async function checkRemoval(site: Site, daemon: Daemon): Promise<void> {
+  if (daemon.state === "foreign") throw notOurs(daemon);
   if (daemon.type === "osd")
     throw new ValidationError(`${daemon.name} holds data; 'ceph orch osd rm ${daemon.id}' moves it away first`);
   const reason = await whyItStays(site, daemon);

@@ -8,6 +8,12 @@ export interface Account {
   readonly caps: readonly string[];
 }
 
+/** Where in RADOS an NFS cluster keeps its exports and its state; an empty namespace is the pool's own. */
+export interface RadosPlace {
+  readonly pool: string;
+  readonly namespace: string;
+}
+
 const OWN_NAMES: readonly DaemonType[] = ["mgr", "mds"];
 
 /** The name by which a daemon is known to the monitors, which is its section in their configuration, too. */
@@ -17,12 +23,15 @@ export function entityOf(type: DaemonType, id: string): string {
 }
 
 /** `service` is the service's own id, such as the NFS cluster. Undefined for a type whose key is not made here. */
-export function accountOf(type: DaemonType, id: string, service: string): Account | undefined {
-  const caps = capsOf(type, service);
+export function accountOf(type: DaemonType, id: string, service: string, place?: RadosPlace): Account | undefined {
+  const caps = capsOf(type, service, place ?? { pool: NFS_POOL, namespace: service });
   return caps === undefined ? undefined : { entity: entityOf(type, id), caps };
 }
 
-function capsOf(type: DaemonType, service: string): string[] | undefined {
+/** The pool that Ceph's nfs module keeps exports in, in a namespace for each cluster. */
+export const NFS_POOL = ".nfs";
+
+function capsOf(type: DaemonType, service: string, { pool, namespace }: RadosPlace): string[] | undefined {
   switch (type) {
     case "mgr":
       return ["mon", "profile mgr", "osd", "allow *", "mds", "allow *"];
@@ -44,7 +53,7 @@ function capsOf(type: DaemonType, service: string): string[] | undefined {
     case "ceph-exporter":
       return ["mon", "allow r", "mgr", "allow r", "osd", "allow r"];
     case "nfs":
-      return ["mon", "allow r", "osd", `allow rw pool=.nfs namespace=${service}`];
+      return ["mon", "allow r", "osd", `allow rw pool=${pool}${namespace === "" ? "" : ` namespace=${namespace}`}`];
     case "mon":
     case "osd":
       return undefined;

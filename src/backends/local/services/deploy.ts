@@ -6,8 +6,8 @@ import { type Account, accountOf, entityOf } from "./caps.ts";
 import { monPlace } from "./mon.ts";
 import { dropSection, setOptions } from "./mon-config.ts";
 import { digest } from "./names.ts";
-import { addressIn } from "./networks.ts";
-import { ganeshaConf, joinGrace, leaveGrace } from "./nfs.ts";
+import { ADDRESS_LABEL, addressIn } from "./networks.ts";
+import { ganeshaConf, joinGrace, leaveGrace, placeNoted, placeOf } from "./nfs.ts";
 import { rgwSettings } from "./rgw.ts";
 import type { Planned } from "./wanted.ts";
 
@@ -18,6 +18,14 @@ interface Parts {
   /** Options in its own section of the monitors' configuration. */
   readonly settings: Readonly<Record<string, string>>;
   readonly files: Readonly<Record<string, string>>;
+}
+
+/** What has to be known of a daemon when its service is forgotten. */
+function labelsOf(spec: ServiceSpec, address: string | undefined): Record<string, string> {
+  return {
+    ...(spec.service_type === "nfs" ? placeOf(spec) : {}),
+    ...(address === undefined ? {} : { [ADDRESS_LABEL]: address }),
+  };
 }
 
 function partsOf(spec: ServiceSpec, planned: Planned, address: string | undefined): Parts {
@@ -49,9 +57,11 @@ export async function configOf(site: Site, spec: ServiceSpec, planned: Planned):
 /** Makes the daemon, or changes it to what its spec says now. Done again, it changes nothing. */
 export async function deploy(site: Site, spec: ServiceSpec, planned: Planned): Promise<Daemon> {
   const type = spec.service_type as DaemonType;
-  const parts = partsOf(spec, planned, await addressIn(site, spec));
+  const address = await addressIn(site, spec);
+  const parts = partsOf(spec, planned, address);
   await setOptions(site, entityOf(type, planned.id), parts.settings);
-  const account = accountOf(type, planned.id, spec.service_id ?? "");
+  const place = spec.service_type === "nfs" ? placeOf(spec) : undefined;
+  const account = accountOf(type, planned.id, spec.service_id ?? "", place);
   const keyring = account === undefined ? undefined : await keyringOf(site, account);
   if (spec.service_type === "nfs" && account !== undefined && keyring !== undefined)
     await joinGrace(site, spec, planned, { entity: account.entity, keyring });
@@ -60,7 +70,7 @@ export async function deploy(site: Site, spec: ServiceSpec, planned: Planned): P
     service: serviceName(spec),
     ports: [...planned.ports],
     files: { ...parts.files },
-    labels: { index: String(planned.index), config: digest([parts, planned.ports]) },
+    labels: { ...labelsOf(spec, address), index: String(planned.index), config: digest([parts, planned.ports]) },
     ...(keyring === undefined ? {} : { keyring }),
     ...(type === "mon" ? await monPlace(site, spec, planned) : {}),
   };
@@ -78,15 +88,18 @@ export async function keyringOf(site: Site, { entity, caps }: Account): Promise<
   }
 }
 
+async function forgetNfs(site: Site, id: string, cluster: string, labels: Daemon["labels"]): Promise<void> {
+  const place = placeNoted(cluster, labels);
+  const account = accountOf("nfs", id, cluster, place);
+  if (account === undefined) return;
+  const keyring = await keyringOf(site, account);
+  await leaveGrace(site, cluster, Number(labels["index"] ?? 0), place, { entity: account.entity, keyring });
+}
+
 /** Takes back what `deploy` gave the monitors for a daemon. */
 export async function forget(site: Site, { type, id, service, labels }: Daemon): Promise<void> {
   const entity = entityOf(type, id);
-  const account = accountOf(type, id, service.slice(type.length + 1));
-  if (type === "nfs" && account !== undefined)
-    await leaveGrace(site, service.slice("nfs.".length), Number(labels["index"] ?? 0), {
-      entity,
-      keyring: await keyringOf(site, account),
-    });
+  if (type === "nfs") await forgetNfs(site, id, service.slice("nfs.".length), labels);
   await dropSection(site, entity);
   if (type !== "mon") await site.mon({ prefix: "auth rm", entity });
 }

@@ -7,6 +7,7 @@ import {
   serviceName,
   serviceType,
 } from "../../../index.ts";
+import { ADDRESS_LABEL } from "./networks.ts";
 import type { ServiceRecord } from "./record.ts";
 import type { Present } from "./services.ts";
 import { daemonsOf, difference, serviceOfDaemon } from "./wanted.ts";
@@ -38,6 +39,7 @@ export function describeDaemon(daemon: Daemon, { host, active }: Present, now: s
     ...(daemon.memory_bytes === null ? {} : { memory_usage: daemon.memory_bytes }),
     ...(daemon.cpu_percent === null ? {} : { cpu_percentage: `${daemon.cpu_percent.toFixed(2)}%` }),
     ...(daemon.ports.length === 0 ? {} : { ports: daemon.ports }),
+    ...addressOf(daemon),
     ...(daemon.created === null ? {} : { created: daemon.created }),
     ...(daemon.started === null ? {} : { started: daemon.started }),
     ...(daemon.deployed === null ? {} : { last_deployed: daemon.deployed, last_configured: daemon.deployed }),
@@ -49,6 +51,12 @@ export function describeDaemon(daemon: Daemon, { host, active }: Present, now: s
 
 function wordFor(state: Daemon["state"]): string {
   return state === "foreign" ? "running" : state;
+}
+
+/** Left out where it listens on all addresses: then Ceph's modules tell clients the host's. */
+function addressOf({ labels }: Daemon): Pick<DaemonDescription, "ip"> {
+  const address = labels[ADDRESS_LABEL];
+  return address === undefined ? {} : { ip: address };
 }
 
 function osdFields({ type, service }: Daemon): Pick<DaemonDescription, "osdspec_affinity"> {

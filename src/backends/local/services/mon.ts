@@ -16,6 +16,8 @@ const monDump = z.object({
 });
 export type MonDump = z.output<typeof monDump>;
 
+const LAST_PORT = 65_535;
+
 const FIRST_PORTS: Readonly<Record<string, number>> = { v2: 3300, v1: 6789 };
 
 /** The monitors as they see each other. */
@@ -34,7 +36,7 @@ export async function monPlace(
   const others = mons.mons.filter(({ name }) => name !== planned.id);
   const hosts = others.map(({ public_addrs: { addrvec } }) => text(addrvec)).join(",");
   const own = mons.mons.find(({ name }) => name === planned.id)?.public_addrs.addrvec;
-  const addresses = own ?? nextAddress(mons, await addressIn(site, spec));
+  const addresses = own ?? (await freeAddress(site, mons, await addressIn(site, spec), planned));
   const ports = addresses.map(({ addr }) => portOf(addr));
   return { mon: { keyring, fsid: mons.fsid, hosts }, address: text(addresses), ports };
 }
@@ -45,14 +47,48 @@ function text(addresses: Addresses): string {
   return `[${addresses.map(({ type, addr }) => `${type}:${addr}`).join(",")}]`;
 }
 
-/** The address and the protocols of the first monitor, with ports that no monitor has. */
-export function nextAddress({ mons }: MonDump, given: string | undefined): Addresses {
+/** So many ports in a row that others have are passed over. */
+const TRIES = 100;
+
+/** The next address whose ports no other process has, either: nobody said which they have to be. */
+async function freeAddress(
+  site: Site,
+  mons: MonDump,
+  given: string | undefined,
+  { name }: Planned,
+): Promise<Addresses> {
+  const daemons = await site.agent.request("daemon/list", {});
+  // It may run already and not be in the map yet.
+  const own = daemons.find((daemon) => daemon.name === name)?.ports ?? [];
+  const unusable = new Set(daemons.flatMap((daemon) => (daemon.name === name ? [] : daemon.ports)));
+  for (let tries = 1; ; tries += 1) {
+    const addresses = nextAddress(mons, given, unusable);
+    const ports = addresses.map(({ addr }) => portOf(addr)).filter((port) => !own.includes(port));
+    const taken = ports.length === 0 ? [] : await site.agent.request("port/taken", { ports });
+    const [first] = taken;
+    if (first === undefined) return addresses;
+    if (tries === TRIES)
+      throw new OrchestratorError(
+        `${name}: no free port was found for it; the last one tried, ${first.port}, is taken by ${first.by}`,
+      );
+    for (const { port } of taken) unusable.add(port);
+  }
+}
+
+/** The address and the protocols of the first monitor, with ports that no monitor has, and that are not `unusable`. */
+export function nextAddress(
+  { mons }: MonDump,
+  given: string | undefined,
+  unusable: ReadonlySet<number> = new Set(),
+): Addresses {
   const first = mons[0]?.public_addrs.addrvec;
   if (first === undefined) throw new OrchestratorError("there is no monitor to follow");
-  const taken = new Set(mons.flatMap(({ public_addrs: { addrvec } }) => addrvec.map(({ addr }) => portOf(addr))));
+  const ofMons = mons.flatMap(({ public_addrs: { addrvec } }) => addrvec.map(({ addr }) => portOf(addr)));
+  const taken = new Set([...ofMons, ...unusable]);
   return first.map(({ type, addr }) => {
     let port = given === undefined ? portOf(addr) : (FIRST_PORTS[type] ?? portOf(addr));
     while (taken.has(port)) port += 1;
+    if (port > LAST_PORT) throw new OrchestratorError("no port is left for a monitor");
     taken.add(port);
     const host = given === undefined ? addr.slice(0, addr.lastIndexOf(":")) : bracketed(given);
     return { type, addr: `${host}:${port}` };

@@ -4,6 +4,9 @@ import { isIP } from "node:net";
 import { type AnySpec, placedHost } from "../../../index.ts";
 import type { Site } from "../site.ts";
 
+/** The label of a daemon that has the address on which it listens. */
+export const ADDRESS_LABEL = "address";
+
 /** The address that the placement names for this host; undefined: on all of them. */
 export async function addressIn(site: Site, spec: AnySpec): Promise<string | undefined> {
   const hostname = await site.hostname();

@@ -4,6 +4,7 @@ import type { Site } from "../site.ts";
 import { certificateKey } from "./caps.ts";
 import { keyringOf } from "./deploy.ts";
 import { digest } from "./names.ts";
+import { PLACE_FIELDS } from "./nfs.ts";
 import { changeService, type ServiceRecord } from "./record.ts";
 import { putCertificate } from "./rgw.ts";
 
@@ -72,7 +73,12 @@ export function settingsOf(spec: ServiceSpec, release: string): Setting[] {
   const who = sectionOf(spec);
   const own = spec.service_type === "mds" && release !== "nautilus" ? { mds_join_fs: spec.service_id } : {};
   const config = "config" in (spec.spec ?? {}) ? (spec.spec as { config?: Record<string, unknown> }).config : {};
-  return Object.entries({ ...own, ...config }).map(([name, value]) => ({ who, name, value: String(value) }));
+  const options = Object.entries({ ...own, ...config }).filter(([name]) => !isNfsPlace(spec.service_type, name));
+  return options.map(([name, value]) => ({ who, name, value: String(value) }));
+}
+
+function isNfsPlace(type: string, name: string): boolean {
+  return type === "nfs" && PLACE_FIELDS.some((field) => field === name);
 }
 
 /** The section that all daemons of a service read. */

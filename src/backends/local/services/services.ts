@@ -121,6 +121,8 @@ export class Services {
       const done = daemon === undefined || (await act(this.#site, daemon, intent));
       if (done) await dropIntent(this.#site, name, intent);
       else left = "more";
+      // The next one may be that to which this one has just handed over.
+      if (!done && daemon.type === "mgr") return "more";
     }
     return left;
   }

@@ -2,7 +2,7 @@
 import type { Daemon } from "../../../agent/client.ts";
 import { OrchestratorError } from "../../../index.ts";
 import type { Site } from "../site.ts";
-import { readService } from "./record.ts";
+import { readService, readServices } from "./record.ts";
 import { readPresent, type Services } from "./services.ts";
 import { daemonsOf, difference } from "./wanted.ts";
 
@@ -30,6 +30,21 @@ export function untilRunning(site: Site, services: Services, name: string): Look
     if (left === 0) return null;
     const what = add[0]?.name ?? waiting[0]?.name ?? remove[0]?.name ?? name;
     return [1 - left / (keep.length + add.length + remove.length), told(services, name, what)];
+  };
+}
+
+/**
+ * Null once every service has its daemons where they belong, as after a change of the host's labels. The monitors and managers
+ * of the only host stay through all of it.
+ */
+export function untilPlaced(site: Site, services: Services): Look {
+  return async () => {
+    for (const [name, { spec }] of await readServices(site)) {
+      if (["osd", "mon", "mgr"].includes(spec.service_type)) continue;
+      const left = await untilRunning(site, services, name)();
+      if (left !== null) return left;
+    }
+    return null;
   };
 }
 

@@ -15,6 +15,7 @@ import {
 import type { Rounds } from "../rounds.ts";
 import type { Site } from "../site.ts";
 import { orphanSpec } from "./describe.ts";
+import { checkNfs, withFormerPlace } from "./nfs.ts";
 import { checkPorts } from "./ports.ts";
 import { changeService, readService, readServices, type ServiceRecord, withEvent } from "./record.ts";
 import { readPresent, type Services } from "./services.ts";
@@ -34,10 +35,10 @@ export interface DriveGroups {
 export function serviceWrites(site: Site, services: Services, osds: DriveGroups) {
   return {
     async applyService({ spec: given, no_overwrite: noOverwrite }, call) {
-      const spec = normal(given);
-      const name = serviceName(spec);
+      const name = serviceName(given);
       const scheduled = `Scheduled ${name} update...`;
       const known = await readService(site, name);
+      const spec = completed(normal(given), known);
       // Taken up again, it was written before; what was written since counts.
       if (call.resumed) {
         return known === undefined || known.deleted ? scheduled : call.persisted(scheduled, running);
@@ -46,6 +47,7 @@ export function serviceWrites(site: Site, services: Services, osds: DriveGroups)
       checkSpec(spec, await site.describe(), host, site.ceph.release);
       if (spec.service_type === "osd") await osds.checkSpec(spec);
       else await checkPorts(site, spec);
+      if (spec.service_type === "nfs") await checkNfs(site, spec);
       if (noOverwrite && known !== undefined && !known.deleted)
         return `Skipped ${name} service spec. To change ${name} spec omit --no-overwrite flag`;
       await changeService(site, name, (record) => applied(record, spec));
@@ -78,6 +80,12 @@ export function serviceWrites(site: Site, services: Services, osds: DriveGroups)
       return `Set unmanaged to ${value ? "True" : "False"} for service ${name}`;
     },
   } satisfies Backend;
+}
+
+/** With what the service keeps although its new spec does not say it. */
+function completed(spec: ServiceSpec, known: ServiceRecord | undefined): ServiceSpec {
+  if (spec.service_type !== "nfs" || known?.spec.service_type !== "nfs" || known.deleted) return spec;
+  return withFormerPlace(spec, known.spec);
 }
 
 /** With its name and its usual placement, and without what belongs to the call only. */

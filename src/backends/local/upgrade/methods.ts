@@ -1,6 +1,6 @@
 /** `ceph orch upgrade …`. */
 import { DAEMON_TYPES } from "../../../agent/client.ts";
-import { type Backend, OrchestratorError, type ParamsOf } from "../../../index.ts";
+import { type Backend, OrchestratorError, type ParamsOf, type Persisted, ValidationError } from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { completeTypes, left, tellsVersion, versionedDaemons } from "./daemons.ts";
 import { beginUpgrade, changeUpgrade, endUpgrade, readUpgrade, type UpgradeRecord } from "./record.ts";
@@ -57,14 +57,24 @@ export function upgradeWrites(site: Site, upgrade: Upgrade) {
   return {
     async upgradeStart(params, call) {
       const running = await readUpgrade(site);
-      if (call.resumed && running?.id !== call.id) return `The upgrade to ${params.version ?? "it"} is over`;
-      if (running !== undefined && running.id !== call.id) return joined(site, upgrade, running, params);
-      const begun = running ?? (await beginUpgrade(site, await newUpgrade(site, call.id, params)));
-      if (begun !== undefined && begun.id !== call.id) return joined(site, upgrade, begun, params);
-      upgrade.rounds.kick();
-      return call.persisted(`Initiating upgrade to ${begun?.version ?? ""}`, (operation) =>
-        upgrade.rounds.until(operation, () => until(call.id)),
-      );
+      if (call.resumed) {
+        if (running === undefined || running.version !== (params.version ?? running.version))
+          return `The upgrade to ${params.version ?? "it"} is over`;
+        const text = running.id === call.id ? "Initiating upgrade to" : "Joined the upgrade to";
+        return waiting(`${text} ${running.version}`, running.id);
+      }
+      const begun = running ?? (await beginUpgrade(site, named(params, await newUpgrade(site, call.id, params))));
+      const id = begun?.id ?? call.id;
+      const text =
+        begun === undefined || id === call.id
+          ? `Initiating upgrade to ${begun?.version ?? ""}`
+          : await joined(site, upgrade, begun, params);
+      return waiting(text, id);
+
+      function waiting(result: string, upgradeId: string): Persisted<string> {
+        upgrade.rounds.kick();
+        return call.persisted(result, (operation) => upgrade.rounds.until(operation, () => until(upgradeId)));
+      }
     },
     async upgradePause() {
       const { id, version } = await current(site);
@@ -127,6 +137,13 @@ async function resume(site: Site, id: string): Promise<void> {
   }));
 }
 
+/** As cephadm, an upgrade goes nowhere that was not named. */
+function named({ image, version }: ParamsOf<"upgradeStart">, upgrade: UpgradeRecord): UpgradeRecord {
+  if ((image ?? "") !== "" || version !== null) return upgrade;
+  throw new ValidationError(`an upgrade needs a version: give --ceph-version ${upgrade.version}, which is installed`);
+}
+
+/** Asked for again, it is the same upgrade; its text tells so. */
 async function joined(
   site: Site,
   upgrade: Upgrade,

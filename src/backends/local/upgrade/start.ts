@@ -42,7 +42,7 @@ export async function newUpgrade(site: Site, id: string, params: StartParams): P
   };
   const candidates = left(upgrade, daemons);
   refuseOutOfOrder(scope, candidates, daemons, version);
-  await refuseUnmanaged(site, daemons, version);
+  await refuseUnmanaged(site, daemons, version, !named);
   return { ...upgrade, total: Math.min(candidates.length, params.limit ?? Number.POSITIVE_INFINITY) };
 }
 
@@ -91,27 +91,48 @@ function refuseOutOfOrder(
   );
 }
 
-/** Mons and mgrs come first, so old ones that the agent cannot restart would be overtaken by all the others. */
-async function refuseUnmanaged(site: Site, daemons: readonly VersionedDaemon[], version: string): Promise<void> {
-  const own = new Set(daemons.filter(({ state }) => state !== "foreign").map(({ name }) => String(name)));
+/**
+ * Old ones that the agent cannot restart would be overtaken by the others: mons and mgrs always, since they come first; of the
+ * other types those on this host, unless part of the daemons was chosen, which has an order of its own.
+ */
+async function refuseUnmanaged(
+  site: Site,
+  daemons: readonly VersionedDaemon[],
+  version: string,
+  isWhole: boolean,
+): Promise<void> {
   const [mons, mgrs] = [await readMons(site), await readMgrMap(site)];
   const living = {
     mon: mons.all,
     mgr: [mgrs.active_name, ...mgrs.standbys.map(({ name }) => name)].filter((name) => name !== ""),
   };
-  const old: string[] = [];
+  const foreign = daemons.filter(({ state }) => state === "foreign");
+  const here = foreign
+    .filter((daemon) => tellsVersion(daemon) && daemon.runs !== version && (isWhole || daemon.type in living))
+    .map(({ name, runs }) => ({ name: String(name), runs }));
+  const elsewhere: typeof here = [];
   for (const [type, ids] of Object.entries(living)) {
-    const foreign = ids.filter((id) => !own.has(`${type}.${id}`));
-    const told = foreign.length === 0 ? new Map<string, string>() : await versionsInMaps(site, type);
-    old.push(
-      ...foreign.flatMap((id) => {
-        const runs = told.get(id);
-        return runs === version ? [] : [`${type}.${id} (${runs ?? "unknown"})`];
-      }),
-    );
+    const away = ids.filter((id) => !daemons.some(({ name }) => name === `${type}.${id}`));
+    const told = away.length === 0 ? new Map<string, string>() : await versionsInMaps(site, type);
+    const named = away.map((id) => ({ name: `${type}.${id}`, runs: told.get(id) ?? null }));
+    elsewhere.push(...named.filter(({ runs }) => runs !== version));
   }
-  if (old.length === 0) return;
-  throw new ValidationError(
-    `Cannot start upgrade. Not run by this host's agent, and not of ${version}: ${old.join(", ")}; restart them where they were started`,
+  refuseOld(
+    "Not started by the agent",
+    here,
+    version,
+    `'ceph orch daemon redeploy ${here[0]?.name}' lets it take over`,
   );
+  refuseOld("Not on this host", elsewhere, version, "restart them where they were started");
+}
+
+function refuseOld(
+  what: string,
+  old: readonly { readonly name: string; readonly runs: string | null }[],
+  version: string,
+  cure: string,
+): void {
+  if (old.length === 0) return;
+  const list = old.map(({ name, runs }) => `${name} (${runs ?? "unknown"})`).join(", ");
+  throw new ValidationError(`Cannot start upgrade. ${what}, and not of ${version}: ${list}; ${cure}`);
 }
