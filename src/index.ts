@@ -16,6 +16,7 @@ export {
   checkDriveGroup,
   deviceClassOf,
   type Gaps,
+  LEAST_PARTS,
   type OsdLayout,
   osdLayouts,
   osdsOn,

@@ -29,7 +29,7 @@ def status_of(bridge: Any) -> Dict[str, Any]:
         "release": bridge.mgr.release_name,
         "python": platform.python_version(),
         "backend": {
-            "name": supervisor.settings.backend,
+            "name": supervisor.backend,
             "available": state.available,
             "reason": state.reason,
             "details": state.details,

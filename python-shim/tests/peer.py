@@ -40,7 +40,7 @@ def list_log(name: str) -> Tuple[logging.Logger, ListHandler]:
     return log, handler
 
 
-def until(what: str, condition: Callable[[], Any], seconds: float = 10.0) -> Any:
+def until(what: str, condition: Callable[[], Any], seconds: float = 60.0) -> Any:
     """Waits for a condition with a bound, and gives its value."""
     deadline = time.monotonic() + seconds
     while True:

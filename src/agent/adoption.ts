@@ -27,11 +27,11 @@ export async function adoptable({ name, identity, argv }: ForeignDaemon): Promis
   };
   const owner = ownerOf(pid);
   if (owner === undefined || process.getuid?.() !== 0) return refuse("the agent has to run as root for that");
-  const again = whyStartedAgain(originOf(pid));
+  const again = whyStartedAgain(await originOf(pid));
   if (again !== undefined) return refuse(again);
   const root = otherRootOf(pid);
   if (root === undefined) return refuse("its root folder is not to be seen from here, as that of a container");
-  const relative = argv.find((word, index) => PATHS.test(argv[index - 1] ?? "") && !word.startsWith("/"));
+  const relative = relativePathIn(argv);
   if (relative !== undefined)
     return refuse(`it was started with the path ${relative}, which means something only where that was`);
   const environment = Object.entries(environmentOf(pid)).filter(([key]) => KEPT.test(key));
@@ -52,6 +52,16 @@ export async function adoptable({ name, identity, argv }: ForeignDaemon): Promis
     },
     removing: null,
   };
+}
+
+/** The value of an option that names a file or folder, where it starts nowhere certain. Ceph reads `--mon_data=X` as `--mon-data X`. */
+export function relativePathIn(argv: readonly string[]): string | undefined {
+  const words = argv.flatMap((word) => {
+    const [, option, value] = /^(-[^=]*)(?:=([^]*))?$/.exec(word) ?? [];
+    if (option === undefined) return [word];
+    return [option.replaceAll("_", "-"), ...(value === undefined ? [] : [value])];
+  });
+  return words.find((word, index) => PATHS.test(words[index - 1] ?? "") && !word.startsWith("/"));
 }
 
 function inForeground(argv: readonly string[]): string[] {

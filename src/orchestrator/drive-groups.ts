@@ -22,6 +22,9 @@ const MIB = 1024 ** 2;
 const OVERHEAD = 8 * MIB;
 const UNIT = 4 * MIB;
 
+/** The least sizes of an OSD's parts: below them BlueStore has no room for its own. */
+export const LEAST_PARTS = { data: 1024 * MIB, db: 256 * MIB, wal: 64 * MIB } as const;
+
 /**
  * The OSDs that a drive group still lacks on a host. `isOwn` tells which OSDs belong to it already; `gaps` where there is room
  * beside them.
@@ -44,8 +47,8 @@ export function osdLayouts(
   const dbDevices = choose(db, without(devices, [...dataDevices, ...walDevices]));
   const stores = dataDevices.flatMap((device) => dataStores(spec, device, gaps));
   const { db_slots: dbSlots, wal_slots: walSlots, block_db_size: dbSize, block_wal_size: walSize } = spec.spec ?? {};
-  const dbs = slots(dbDevices, stores.length, dbSlots, dbSize, gaps);
-  const wals = slots(walDevices, stores.length, walSlots, walSize, gaps);
+  const dbs = slots(withRoom(dbDevices, LEAST_PARTS.db, gaps), stores.length, dbSlots, dbSize, gaps);
+  const wals = slots(withRoom(walDevices, LEAST_PARTS.wal, gaps), stores.length, walSlots, walSize, gaps);
   return stores.map((store) => {
     const dbStore = dbs.next();
     const walStore = wals.next();
@@ -88,6 +91,11 @@ function partSize(bytes: number): number {
 /** How many parts of that size fit into the gaps. */
 function fitting(gaps: readonly number[], size: number): number {
   return size === 0 ? 0 : gaps.reduce((sum, gap) => sum + Math.floor(gap / size), 0);
+}
+
+/** What even shares leave of a device that is full is no place for another one. */
+function withRoom(devices: readonly Device[], least: number, gaps: Gaps): Device[] {
+  return devices.filter((device) => isFree(device) || gaps(device).some((gap) => partSize(gap) >= least));
 }
 
 /**
@@ -133,8 +141,19 @@ function partOf(
   if (size !== undefined) return sized(device, volumeSize(size));
   if (isFree(device)) return places <= 1 ? undefined : partSize(bytesOf(device) / places);
   if (limit !== undefined) return partSize(bytesOf(device) / limit);
-  // What was spread over it once is not known any more: whoever comes gets the largest gap.
-  return partSize(Math.max(0, ...gaps(device)));
+  return evenPart(device, places, gaps(device));
+}
+
+/**
+ * Over how many OSDs it was spread once is not known any more. So it is spread over those that it has and as many more as then
+ * find a place; where even one finds none, that one gets the largest gap.
+ */
+function evenPart(device: Device, most: number, gaps: readonly number[]): number {
+  for (let more = most; more > 0; more -= 1) {
+    const share = partSize(bytesOf(device) / (osdsOn(device).length + more));
+    if (fitting(gaps, share) >= more) return share;
+  }
+  return partSize(Math.max(0, ...gaps));
 }
 
 /** As many as would fit by their size alone get their place: as with ceph-volume, each may be a hundredth smaller for that. */

@@ -42,8 +42,10 @@ export type NotificationHandler = (params: Params, problem: RpcError | undefined
 
 /** Sees every message that passes, for a recording. It must not throw, nor change what it sees. */
 export interface Observer {
-  received(message: Message): void;
-  sent(json: string): void;
+  /** `bytes` are those that came. */
+  received(message: Message, bytes: number): void;
+  /** Of `message`, params and result may be JSON already: they are to be read from `json`. */
+  sent(message: Message, json: string): void;
 }
 
 export interface ConnectionOptions {
@@ -82,7 +84,7 @@ export class Connection {
     this.#inputGate = new Gate(options.input);
     this.#writer = new FrameWriter(options.output, this.#limits, {
       sent: (message, json) => {
-        options.observer?.sent(json);
+        options.observer?.sent(message, json);
         this.#onSent(message);
       },
       pressure: (high) => this.#inputGate.hold("unread output", high),
@@ -176,8 +178,8 @@ export class Connection {
     this.#ended.resolve(reason);
   }
 
-  readonly #admit: Admit = (incoming, problem) => {
-    this.#options.observer?.received(incoming.message);
+  readonly #admit: Admit = (incoming, bytes, problem) => {
+    this.#options.observer?.received(incoming.message, bytes);
     const admitted = this.#screen(incoming, problem);
     if (admitted === undefined) return undefined;
     if (incoming.kind === "request") this.#open.set(String(incoming.id), new Exchange());

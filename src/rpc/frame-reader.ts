@@ -9,8 +9,8 @@ import { inspectIncoming } from "./inspect.ts";
 import type { Limits } from "./limits.ts";
 import { type Incoming, readMessage } from "./message.ts";
 
-/** Gets each message, with what is wrong with its values if anything is; gives what the connection shall see of it. */
-export type Admit = (message: Incoming, problem: RpcError | undefined) => Message | undefined;
+/** Gets each message, its size, and what is wrong with its values if anything is; gives what the connection shall see of it. */
+export type Admit = (message: Incoming, bytes: number, problem: RpcError | undefined) => Message | undefined;
 
 /** Any byte that cannot be part of a JSON-RPC message is an error, after which nothing more is read. */
 export class FrameReader extends AbstractMessageReader {
@@ -65,7 +65,7 @@ export class FrameReader extends AbstractMessageReader {
     const text = decode(body);
     const value = parse(text);
     const message = readMessage(value);
-    const admitted = this.#admit(message, inspectIncoming(value, text, this.#limits.depth));
+    const admitted = this.#admit(message, body.length, inspectIncoming(value, text, this.#limits.depth));
     if (admitted !== undefined) callback(admitted);
   }
 }

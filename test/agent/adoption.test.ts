@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
 
-import { type Origin, whyStartedAgain } from "../../src/agent/outer-supervisor.ts";
+import { relativePathIn } from "../../src/agent/adoption.ts";
+import { type Origin, unitOfMain, whyStartedAgain } from "../../src/agent/outer-supervisor.ts";
 import { METHODS } from "../../src/agent/protocol.ts";
 import { isAlive, OneAgent, until } from "./one-agent.ts";
 
@@ -115,11 +116,31 @@ describe.skipIf(process.getuid?.() !== 0)("daemon/adopt, of stand-in daemons tha
   });
 });
 
+describe("a relative path in a command line", () => {
+  it.each([
+    [["-c", "ceph.conf"], "ceph.conf"],
+    [["--conf=ceph.conf"], "ceph.conf"],
+    [["--mon-data=dev/mon.a"], "dev/mon.a"],
+    [["--mon_data", "dev/mon.a"], "dev/mon.a"],
+    [["--admin_socket=run/x.asok"], "run/x.asok"],
+    [["-i", "a", "--conf=/etc/ceph/ceph.conf", "--mon_data", "/var/lib/ceph/mon/ceph-a"], undefined],
+    [["--setuser", "ceph", "--public-addr=10.0.0.1", "-f"], undefined],
+  ])("is found however the option is written: %j", (argv, path) => {
+    expect(relativePathIn(["ceph-mon", ...argv])).toBe(path);
+  });
+});
+
 describe("who would start a daemon again", () => {
   const own = "0::/system.slice/orchbridge-agent.service\n";
   const unit = "0::/system.slice/system-ceph\\x2dmon.slice/ceph-mon@a.service\n";
   const init = { pid: 1, argv: ["/sbin/init"] };
-  const origin = (change: Partial<Origin>): Origin => ({ cgroup: "0::/\n", ownCgroup: own, parent: init, ...change });
+  const origin = (change: Partial<Origin>): Origin => ({
+    cgroup: "0::/\n",
+    ownCgroup: own,
+    mainOf: undefined,
+    parent: init,
+    ...change,
+  });
 
   function unitFolders(): [string, string] {
     const folder = mkdtempSync(join(tmpdir(), "orchbridge-units-"));
@@ -139,6 +160,35 @@ describe("who would start a daemon again", () => {
     expect(whyStartedAgain(origin({ cgroup: unit, ownCgroup: unit }), [etc, lib])).toBeUndefined();
     symlinkSync("/dev/null", join(etc, "ceph-mon@a.service"));
     expect(whyStartedAgain(origin({ cgroup: unit }), [etc, lib])).toBeUndefined();
+  });
+
+  it("is no unit whose file is empty, which masks it", () => {
+    const [etc, lib] = unitFolders();
+    writeFileSync(join(lib, "ceph-mon@.service"), "[Service]\n");
+    writeFileSync(join(etc, "ceph-mon@a.service"), "");
+    expect(whyStartedAgain(origin({ cgroup: unit }), [etc, lib])).toBeUndefined();
+  });
+
+  it("is a unit of any name whose main process it is", async () => {
+    const [etc, lib] = unitFolders();
+    const cgroup = "0::/system.slice/storage-mon.service\n";
+    writeFileSync(join(lib, "storage-mon.service"), "[Service]\n");
+    const systemctl = join(etc, "stand-in-systemctl");
+    writeFileSync(
+      systemctl,
+      '#!/bin/sh\n[ "$*" = "show --property=MainPID --value -- storage-mon.service" ] && echo 12\n',
+      {
+        mode: 0o755,
+      },
+    );
+    expect(await unitOfMain(12, cgroup, systemctl)).toBe("storage-mon.service");
+    expect(await unitOfMain(13, cgroup, systemctl)).toBeUndefined();
+    expect(await unitOfMain(12, "0::/\n", systemctl)).toBeUndefined();
+    expect(await unitOfMain(12, cgroup, join(etc, "nothing"))).toBeUndefined();
+    const by = { cgroup, mainOf: "storage-mon.service" };
+    expect(whyStartedAgain(origin(by), [etc, lib])).toContain("'systemctl mask storage-mon.service'");
+    symlinkSync("/dev/null", join(etc, "storage-mon.service"));
+    expect(whyStartedAgain(origin(by), [etc, lib])).toBeUndefined();
   });
 
   it("is cephadm's unit around a container", () => {

@@ -3,8 +3,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { RecordedManager } from "../../src/cli/replay/manager.ts";
 import { type RecordedSession, readSessions } from "../../src/cli/replay/session-file.ts";
-import { replaySession } from "../../src/cli/replay/session-replay.ts";
+import { type ReplayReport, replaySession } from "../../src/cli/replay/session-replay.ts";
 import { createLog } from "../../src/main/log.ts";
 import { HIDDEN } from "../../src/orchestrator/secrets.ts";
 import { root } from "./run.ts";
@@ -123,6 +124,71 @@ describe("a session in which an answer was", () => {
     const at = changed.lastIndexOf('"h2"');
     const found = await replayed(`${changed.slice(0, at)}"h8"${changed.slice(at + 4)}`);
     expect(found.join("\n")).toContain('"h8" recorded, "h2" now');
+  });
+});
+
+type Made = readonly [direction: ">" | "<", message: object];
+
+/** A session in which the manager was asked, and answered; then whatever follows. */
+function madeOf(...messages: readonly Made[]): RecordedSession[] {
+  const header = { format: 1, release: "reef", ceph_version: "18.2.7", orchbridge: "0.1.0", commands: [] };
+  const backend = { name: "memory", options: {}, options_error: null };
+  const begin = { id: 0, method: "initialize", params: { dialect: "modern", backend } };
+  const all: readonly Made[] = [[">", begin], ...messages];
+  const lines = all.map(([direction, message]) => `${direction} ${JSON.stringify({ jsonrpc: "2.0", ...message })}`);
+  return readSessions([`# ${JSON.stringify(header)}`, ...lines].join("\n"));
+}
+
+describe("the manager of a replay", () => {
+  const asks = (id: number, method: string, params: object) => ["<", { id, method, params }] as const;
+  const answers = (id: number, result: unknown) => [">", { id, result }] as const;
+
+  it("keeps nothing where the recording hides what the manager kept", () => {
+    const [session] = madeOf(
+      asks(1, "mgr/store_get", { key: "state/one" }),
+      answers(1, HIDDEN),
+      asks(2, "mgr/store_list", { prefix: "op/" }),
+      answers(2, { "op/x": HIDDEN }),
+      asks(3, "mgr/command", { prefix: "config-key get", key: "k", inbuf: HIDDEN }),
+      answers(3, { retval: 0, stdout: "told", stderr: "" }),
+    );
+    const manager = new RecordedManager(session?.messages ?? []);
+    expect(manager.answer("mgr/store_get", { key: "state/one" })).toBeNull();
+    expect(manager.answer("mgr/store_list", { prefix: "op/" })).toEqual({});
+    const command = { prefix: "config-key get", key: "k", inbuf: "another one now" };
+    expect(manager.answer("mgr/command", command)).toMatchObject({ stdout: "told" });
+  });
+
+  it("says of an answer that was too large that it is not there", () => {
+    const [session] = madeOf(asks(1, "mgr/get", { name: "osd_map" }), [">", { id: 1, cut: 2_000_000 }]);
+    const manager = new RecordedManager(session?.messages ?? []);
+    expect(() => manager.answer("mgr/get", { name: "osd_map" })).toThrow("too large to be recorded");
+  });
+});
+
+describe("a session in which", () => {
+  const report = async (...messages: readonly Made[]): Promise<ReplayReport> => {
+    const [session] = madeOf(...messages);
+    if (session === undefined) throw new Error("no session");
+    return replaySession(session, { log, patienceMs: 2000 });
+  };
+
+  it("a question was too large says so once, and not of its answer again", async () => {
+    const { differences } = await report(
+      [">", { id: 1, method: "orchestrator/apply", cut: 2_000_000 }],
+      ["<", { id: 1, result: [] }],
+    );
+    expect(differences).toEqual([
+      { line: 3, method: "orchestrator/apply", says: ["it was too large to be recorded: 2000000 bytes"] },
+    ]);
+  });
+
+  it("an operation was resumed from what the manager kept does not wait for its end", async () => {
+    const { differences } = await report(
+      ["<", { method: "bridge/resumed", params: { call: "c9", title: "x", fraction: 0 } }],
+      ["<", { method: "bridge/effective", params: { call: "c9" } }],
+    );
+    expect(differences).toEqual([]);
   });
 });
 

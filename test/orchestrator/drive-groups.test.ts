@@ -123,6 +123,39 @@ describe("a selection", () => {
     expect(later.map(({ block_db: db }) => db)).toEqual(["/dev/nvme0n1", undefined]);
   });
 
+  /** What is made of new disks beside a database device that has OSDs, and room as said. */
+  function spreadOver(names: string, given: number, gaps: readonly number[], ...free: Device[]): unknown[] {
+    const lvs = Array.from({ length: given }, (_, id) => ({ osd_id: String(id) }));
+    const api = { rotational: "0", size: 100 * GIB };
+    const used = disk("/dev/nvme0n1", api, { available: false, lvs });
+    const disks = names.split("").map((name) => disk(`/dev/sd${name}`));
+    const spec = group({ rotational: true }, { db_devices: { rotational: false } });
+    const room = ({ path }: Device): readonly number[] => (path === used.path ? gaps : []);
+    const layouts = osdLayouts(spec, [...disks, used, ...free], () => true, room);
+    return layouts.map(({ block_db: db, block_db_size: size }) => (db === undefined ? null : [db, size]));
+  }
+  const evenShare = (places: number): number => Math.floor((100 * GIB - 8 * 1024 ** 2) / places / UNIT) * UNIT;
+  const UNIT = 4 * 1024 ** 2;
+
+  test("counts what even shares leave of a full database device as no place", () => {
+    const other = disk("/dev/nvme1n1", { rotational: "0", size: 100 * GIB });
+    const half = ["/dev/nvme1n1", evenShare(2)];
+    expect(spreadOver("cd", 2, [6 * 1024 ** 2], other)).toEqual([half, half]);
+    expect(spreadOver("c", 2, [255 * 1024 ** 2])).toEqual([null]);
+  });
+
+  test("gives those who come again to a spread database device the shares of their forerunners", () => {
+    const third = evenShare(3);
+    const one = ["/dev/nvme0n1", third];
+    expect(spreadOver("bc", 1, [2 * third + UNIT])).toEqual([one, one]);
+    expect(spreadOver("bc", 1, [third, third + UNIT])).toEqual([one, one]);
+    expect(spreadOver("b", 2, [third + UNIT])).toEqual([one]);
+    // A new disk comes besides: the share is not made smaller for one that finds no place anyway.
+    expect(spreadOver("bc", 2, [third + UNIT])).toEqual([one, null]);
+    // Other shares than even ones: the largest gap.
+    expect(spreadOver("b", 1, [10 * GIB, 2 * GIB])).toEqual([["/dev/nvme0n1", 10 * GIB]]);
+  });
+
   test("leaves a database device whole to one OSD", () => {
     const flash = disk("/dev/nvme0n1", { rotational: "0" });
     const spec = group({ rotational: true }, { db_devices: { rotational: false } });

@@ -25,7 +25,7 @@ AnyCompletion = Union[ReadCompletion[Any], WriteCompletion]
 
 
 class Orchestrator:
-    """A backend in a Node process of its own, which ends with this object, or with the program.
+    """A backend in a Node process of its own, which ends by `close`, or with the program.
 
     All methods but `wait`, `wait_effective` and `available` give a completion at once and do nothing more: pass it to
     `wait`. They raise nothing, but after `close`; what goes wrong is the completion's `exception`.
@@ -94,11 +94,14 @@ class Orchestrator:
     def wait_effective(self, completions: Iterable[AnyCompletion], timeout: float = 60.0) -> bool:
         """As `wait`, and then until the writes are effective, at most `timeout` seconds more. Whether all are complete.
 
+        A `close` by another thread ends it.
+
         An errored completion is complete: look at its `exception`.
         """
         mine = list(completions)
         self.wait(mine)
-        return self._session.changes.wait_for(lambda: all(completion.is_complete for completion in mine), timeout)
+        self._session.changes.wait_for(lambda: self._closed or all(each.is_complete for each in mine), timeout)
+        return all(each.is_complete for each in mine)
 
     def available(self) -> Tuple[bool, str]:
         """Whether the backend can be reached, and why not. Answered at once, from what was last heard of it."""

@@ -47,13 +47,14 @@ class Changes:
 
     def complete(self, event: str) -> None:
         del event
-        self._wake()
+        self.wake()
 
     def fail(self, event: str, message: str) -> None:
         del event, message
-        self._wake()
+        self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """For who has to look again."""
         with self._changed:
             self._changed.notify_all()
 
@@ -124,6 +125,7 @@ class Session:
         self._log.addFilter(lambda record: record.levelno >= logging.ERROR)
         self._lease.stop()
         self.supervisor.stop()
+        self.changes.wake()
 
     # What the supervisor tells (Peer)
 

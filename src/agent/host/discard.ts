@@ -5,14 +5,13 @@ import { ValidationError } from "../../index.ts";
 import type { ManifestView } from "../handlers.ts";
 import type { CheckedParams, HostOsd } from "../protocol.ts";
 import { type AgentSettings, rootOf } from "../settings.ts";
-import { eraseDevice } from "./erase.ts";
+import { eraseUnused } from "./erase-unused.ts";
 import { readLabel } from "./labels.ts";
 import { settleAttempt } from "./leftovers.ts";
 import { osdFolder, uuidIn } from "./osd-folder.ts";
 import { devicesOf, forgetVolumes, osdsOnHost, storesOf } from "./osds.ts";
-import { dropPart, partOf } from "./parts.ts";
+import { dropPart, hasPart, partOf } from "./parts.ts";
 import { printed, run } from "./programs.ts";
-import { checkNotOpen } from "./zap.ts";
 
 /**
  * Erases the OSD's stores on these devices, and nothing else on them. Done again, nothing happens. To be run when nothing else
@@ -32,7 +31,7 @@ export async function discard(
 }
 
 function checkUnused(settings: AgentSettings, manifest: ManifestView, { osd_id: id, osd_uuid: uuid }: HostOsd): void {
-  if (manifest.has(`osd.${id}`) && uuidIn(osdFolder(settings, id)) === uuid)
+  if (manifest.has(`osd.${id}`) && (uuidIn(osdFolder(settings, id)) ?? uuid) === uuid)
     throw new ValidationError(`osd.${id} (${uuid}) is to run on this host: remove that daemon first`);
 }
 
@@ -47,19 +46,17 @@ async function discardFrom(settings: AgentSettings, path: string, { uuid, osd, k
   const device = await realpath(path).catch(() => undefined);
   if (device === undefined) return; // pulled out
   const label = await readLabel(device);
-  if (label?.osdUuid === uuid) {
-    await checkNotOpen(path, device);
-    return eraseDevice(settings, device);
-  }
+  if (label?.osdUuid === uuid) return eraseUnused(settings, device, uuid);
   if (label !== undefined) return; // another OSD's by now
-  const part = await partOf(settings, device, uuid);
-  if (part !== undefined) await checkNotOpen(path, part);
-  if (part !== undefined && keep) await eraseDevice(settings, part);
-  else await dropPart(settings, device, uuid);
+  // The path was noted when the removal was queued: a table without a part of the OSD is somebody else's by now.
+  if (await hasPart(settings, device, uuid)) {
+    const part = keep ? await partOf(settings, device, uuid) : undefined;
+    return part === undefined ? dropPart(settings, device, uuid) : eraseUnused(settings, part, uuid);
+  }
   for (const store of osd === undefined ? [] : devicesOf({ devices: storesOf(osd) })) {
     // On a partition that somebody else had made for it.
-    if (store.path !== part && osd?.parts?.[store.use] === store.path && osd.devices[store.use] === device)
-      await eraseDevice(settings, store.path);
+    if (osd?.parts?.[store.use] === store.path && osd.devices[store.use] === device)
+      await eraseUnused(settings, store.path, uuid);
   }
 }
 

@@ -2,6 +2,8 @@
 import type { Stats } from "node:fs";
 import { readdir, readFile, stat } from "node:fs/promises";
 
+import { ValidationError } from "../../index.ts";
+
 /** A process and its descriptor. */
 export interface Holder {
   readonly pid: number;
@@ -37,7 +39,14 @@ async function found(path: string): Promise<Stats | undefined> {
   return stat(path).catch(() => undefined);
 }
 
+/** Throws where a process has it open. `path` is how it is told. */
+export async function checkNotOpen(path: string, real: string): Promise<void> {
+  const [holder] = await holdersOf(real);
+  if (holder !== undefined)
+    throw new ValidationError(`${path} is in use: process ${holder.pid} (${await nameOf(holder.pid)}) has it open`);
+}
+
 /** What a process is called. */
-export async function nameOf(pid: number): Promise<string> {
+async function nameOf(pid: number): Promise<string> {
   return (await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "")).trim();
 }

@@ -3,13 +3,15 @@
  * share a device on a host without LVM.
  */
 import { rm } from "node:fs/promises";
+import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
 import { OrchestratorError, ValidationError } from "../../index.ts";
 import { programPath } from "../daemon-types.ts";
 import type { AgentSettings } from "../settings.ts";
 import { type BlockDevice, blockDevices, deviceNumber, readOrEmpty, withChildren } from "./block-devices.ts";
-import { eraseDevice } from "./erase.ts";
+import { eraseDevice, settleUdev } from "./erase.ts";
+import { eraseUnused } from "./erase-unused.ts";
 import { fileDevices, filePartPath, isFileDevice, makeFilePart } from "./file-devices.ts";
 import { osdOwner } from "./osd-folder.ts";
 import { type Ended, notInstalled, printed, run } from "./programs.ts";
@@ -38,6 +40,7 @@ export interface Table {
 
 /** Why a block device cannot be divided by partitions; null where it can. */
 export function indivisible({ name, type }: Pick<BlockDevice, "name" | "type">): string | null {
+  if (type !== "disk" && type !== "loop") return `its type is ${type}, not disk or loop`;
   if (programPath("parted", undefined) === undefined) return notInstalled("parted");
   if (type === "loop" && readOrEmpty(`/sys/block/${name}/loop/partscan`).trim() !== "1")
     return "the loop device was made without --partscan";
@@ -56,11 +59,13 @@ export function gapsBetween(size: number, taken: readonly Extent[]): number[] {
 
 /** Where the kernel says that the partitions of a disk lie. */
 export function partitionExtents(device: BlockDevice): Extent[] {
-  return (device.children ?? []).map(({ name }) => {
-    const folder = `/sys/class/block/${name}`;
-    const start = Number(readOrEmpty(`${folder}/start`)) * SECTOR;
-    return { start, end: start + Number(readOrEmpty(`${folder}/size`)) * SECTOR };
-  });
+  return (device.children ?? []).map(({ name }) => kernelExtent(name));
+}
+
+function kernelExtent(name: string): Extent {
+  const folder = `/sys/class/block/${name}`;
+  const start = Number(readOrEmpty(`${folder}/start`)) * SECTOR;
+  return { start, end: start + Number(readOrEmpty(`${folder}/size`)) * SECTOR };
 }
 
 /** What `parted --machine DEVICE unit B print free` printed. */
@@ -93,8 +98,20 @@ async function tableOf(path: string): Promise<Table | undefined> {
   return output.split("\n")[1]?.split(":")[5] === "gpt" ? parseTable(output) : undefined;
 }
 
-function parted(path: string, mode: "--machine" | "--align=none", words: readonly string[]): Promise<Ended> {
-  return run("parted", ["--script", mode, path, ...words]);
+async function parted(path: string, mode: "--machine" | "--align=none", words: readonly string[]): Promise<Ended> {
+  const ended = await run("parted", ["--script", mode, path, ...words]);
+  if (mode === "--align=none") await settleUdev(); // it wrote
+  return ended;
+}
+
+async function partitionOf(device: string, uuid: string): Promise<Partition | undefined> {
+  return (await tableOf(device))?.partitions.find(({ name }) => name === uuid);
+}
+
+/** Whether an OSD has a part of a device, be it that the kernel does not know it yet. */
+export async function hasPart(settings: AgentSettings, device: string, uuid: string): Promise<boolean> {
+  if (isFileDevice(settings.stateDir, device)) return (await partOf(settings, device, uuid)) !== undefined;
+  return (await partitionOf(device, uuid)) !== undefined;
 }
 
 /** The path of an OSD's part of a device; undefined where it has none. */
@@ -103,14 +120,16 @@ export async function partOf(settings: AgentSettings, device: string, uuid: stri
     const found = (await fileDevices(settings.stateDir)).find(({ path }) => path === device);
     return found?.parts.find((part) => part.uuid === uuid)?.path;
   }
-  const number = (await tableOf(device))?.partitions.find(({ name }) => name === uuid)?.number;
-  return number === undefined ? undefined : node(device, number);
+  const partition = await partitionOf(device, uuid);
+  return partition === undefined ? undefined : node(device, partition);
 }
 
 /** Makes a part of so many bytes. What is on the device has been looked at before. */
 export async function makePart(settings: AgentSettings, device: string, uuid: string, size: number): Promise<string> {
   if (isFileDevice(settings.stateDir, device)) return makePartOfFile(settings, device, uuid, size);
   const table = await tableOf(device);
+  if (table === undefined && (await partsBelow(settings, device)).length > 0)
+    throw new ValidationError(`${device} has partitions for the kernel, and no table that can be read`);
   const length = Math.floor(size / MIB) * MIB;
   const start = table === undefined ? MIB : placeFor(table, length);
   if (start === undefined || length === 0)
@@ -118,9 +137,10 @@ export async function makePart(settings: AgentSettings, device: string, uuid: st
   const label = table === undefined ? ["mklabel", "gpt"] : [];
   const words = [...label, "unit", "B", "mkpart", uuid, `${start}B`, `${start + length - 1}B`];
   const ended = await parted(device, "--align=none", words);
-  const number = (await tableOf(device))?.partitions.find(({ name }) => name === uuid)?.number;
-  if (number === undefined) printed("parted", { ...ended, code: ended.code || 1 });
-  return node(device, number ?? 0);
+  const partition = await partitionOf(device, uuid);
+  if (partition !== undefined) return node(device, partition);
+  printed("parted", { ...ended, code: ended.code || 1 });
+  throw new OrchestratorError(`parted made no partition on ${device}`);
 }
 
 /** The first place of that length, at a whole MiB. */
@@ -140,11 +160,19 @@ async function makePartOfFile(settings: AgentSettings, device: string, uuid: str
 
 /** Takes an OSD's part away, and the table with the last one. */
 export async function dropPart(settings: AgentSettings, device: string, uuid: string): Promise<void> {
-  if (isFileDevice(settings.stateDir, device)) return rm(filePartPath(device, uuid), { force: true });
+  if (isFileDevice(settings.stateDir, device)) {
+    const file = await partOf(settings, device, uuid);
+    if (file !== undefined) await eraseUnused(settings, file, uuid);
+    return rm(filePartPath(device, uuid), { force: true });
+  }
   const table = await tableOf(device);
   const part = table?.partitions.find(({ name }) => name === uuid);
   if (part !== undefined) {
-    await eraseDevice(settings, await node(device, part.number));
+    const path = nodePath(device, part.number);
+    if ((await deviceNumber(path)) !== undefined) {
+      if (!isSame(path, part)) throw new OrchestratorError(notSame(path, device));
+      await eraseUnused(settings, path, uuid);
+    }
     printed("parted", await parted(device, "--align=none", ["rm", String(part.number)]));
   }
   const others = table?.partitions.filter((other) => other !== part) ?? [];
@@ -166,17 +194,34 @@ export async function checkDivided(device: BlockDevice): Promise<boolean> {
 }
 
 /** The node of a partition, which the kernel or udev makes a moment later. */
-async function node(device: string, number: number): Promise<string> {
-  const path = `${device}${/\d$/.test(device) ? "p" : ""}${number}`;
+async function node(device: string, partition: Partition): Promise<string> {
+  const path = nodePath(device, partition.number);
   const until = performance.now() + NODE_MS;
-  while ((await deviceNumber(path)) === undefined) {
+  for (;;) {
+    const appeared = (await deviceNumber(path)) !== undefined;
+    if (appeared && isSame(path, partition)) return path;
     if (performance.now() > until)
       throw new OrchestratorError(
-        `${path} did not appear after ${device} was divided: does the kernel see its partitions?`,
+        appeared
+          ? notSame(path, device)
+          : `${path} did not appear after ${device} was divided: does the kernel see its partitions?`,
       );
     await pause(50);
   }
-  return path;
+}
+
+function nodePath(device: string, number: number): string {
+  return `${device}${/\d$/.test(device) ? "p" : ""}${number}`;
+}
+
+/** Whether the kernel's partition lies where the table has it: the kernel may have read another table. */
+function isSame(path: string, { start, end }: Extent): boolean {
+  const kernel = kernelExtent(basename(path));
+  return kernel.start === start && kernel.end === end;
+}
+
+function notSame(path: string, device: string): string {
+  return `${path} does not lie where the table of ${device} says: has the kernel read the table?`;
 }
 
 /** Everything on a device beside itself, by path. */

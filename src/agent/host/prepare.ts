@@ -11,6 +11,7 @@ import { makeByCephVolume, rollbackDanger } from "./ceph-volume.ts";
 import { deviceAt } from "./device-shape.ts";
 import { eraseDevice, signatures } from "./erase.ts";
 import { isFileDevice } from "./file-devices.ts";
+import { checkNotOpen } from "./holders.ts";
 import { readLabel } from "./labels.ts";
 import { forget, isLeftover, settleAttempt } from "./leftovers.ts";
 import { activate, osdFolder, removeUnfinished } from "./osd-folder.ts";
@@ -187,6 +188,7 @@ async function makeOwn(settings: AgentSettings, wish: Wish, devices: Devices): P
   const identity = ownIdentity(wish);
   if (identity === undefined) throw new ValidationError("osd_id, osd_uuid and keyring are to be given together");
   const { fsid, method } = wish;
+  await eraseFoundParts(settings, wish, identity.osd_uuid, devices);
   try {
     const parts = await makeParts(settings, wish, identity.osd_uuid, devices);
     return await makeStore(settings, { ...identity, fsid, method, devices, parts });
@@ -195,6 +197,19 @@ async function makeOwn(settings: AgentSettings, wish: Wish, devices: Devices): P
     for (const { use, path } of devicesOf({ devices }))
       if (sizeOf(wish, use) !== null) await dropPart(settings, path, identity.osd_uuid);
     throw error;
+  }
+}
+
+/** Before anything is made, for a failure of that takes the parts away: those that are refused here stay. */
+async function eraseFoundParts(settings: AgentSettings, wish: Wish, uuid: string, devices: Devices): Promise<void> {
+  for (const { use, path } of devicesOf({ devices })) {
+    const part = sizeOf(wish, use) === null ? undefined : await partOf(settings, path, uuid);
+    if (part === undefined) continue;
+    const label = await readLabel(part);
+    if (label !== undefined && (label.osdUuid !== uuid || label.complete))
+      throw new ValidationError(`${part} holds the ${label.use} of an OSD (${label.osdUuid}): zap ${path} first`);
+    await checkNotOpen(part, part);
+    await eraseDevice(settings, part);
   }
 }
 

@@ -10,7 +10,7 @@ import { type BlockDevice, blockDevices, devicesInUse, useOf, withChildren } fro
 import { deviceAt } from "./device-shape.ts";
 import { eraseDevice } from "./erase.ts";
 import { isFileDevice } from "./file-devices.ts";
-import { holdersOf, nameOf } from "./holders.ts";
+import { checkNotOpen } from "./holders.ts";
 import { settleAttempt } from "./leftovers.ts";
 import { devicesIn, isReady, osdFolder } from "./osd-folder.ts";
 import { devicesOf, forgetVolumes, osdsOnHost, storesOf } from "./osds.ts";
@@ -31,13 +31,6 @@ export async function zap(settings: AgentSettings, manifest: ManifestView, path:
     await eraseDevice(settings, path);
   } else await zapBlockDevice(settings, path, real);
   return { output: `zap successful for ${path}` };
-}
-
-/** Throws where a process has it open. `path` is how it is told. */
-export async function checkNotOpen(path: string, real: string): Promise<void> {
-  const [holder] = await holdersOf(real);
-  if (holder !== undefined)
-    throw new ValidationError(`${path} is in use: process ${holder.pid} (${await nameOf(holder.pid)}) has it open`);
 }
 
 async function zapBlockDevice(settings: AgentSettings, path: string, real: string): Promise<void> {

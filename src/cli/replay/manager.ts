@@ -2,6 +2,7 @@
 
 import { constants } from "node:os";
 import { canonicalJson } from "../../orchestrator/canonical-json.ts";
+import { HIDDEN } from "../../orchestrator/secrets.ts";
 import { isObject } from "../../rpc/message.ts";
 import type { RecordedMessage, Wire } from "./session-file.ts";
 
@@ -29,13 +30,21 @@ export class RecordedManager {
     const next = recorded.length > 1 ? recorded.shift() : recorded[0];
     if (next === undefined) return unrecorded(method, params);
     if (isObject(next["error"])) throw new Error(String(next["error"]["message"]));
-    return next["result"];
+    if (next["cut"] !== undefined) throw new Error(`${method}: this answer was too large to be recorded`);
+    return readable(method, next["result"]);
   }
+}
+
+/** Nobody can read the values that a recording hides, so the store is as if it did not hold them. */
+function readable(method: string, result: unknown): unknown {
+  if (method === "mgr/store_get") return result === HIDDEN ? null : result;
+  if (method !== "mgr/store_list" || !isObject(result)) return result;
+  return Object.fromEntries(Object.entries(result).filter(([, value]) => value !== HIDDEN));
 }
 
 /** Two questions with the same are one. What is kept, and what is told, differs from run to run. */
 function question(method: string, params: unknown): string {
-  const { val: _, value: _value, ...rest } = isObject(params) ? params : {};
+  const { val: _, value: _value, inbuf: _inbuf, ...rest } = isObject(params) ? params : {};
   return `${method} ${canonicalJson(rest)}`;
 }
 

@@ -35,11 +35,12 @@ export function readSessions(text: string): RecordedSession[] {
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") continue;
     const number = index + 1;
+    const mayBeHalf = (): boolean => isLast(lines, index);
     if (line.startsWith("# {")) {
-      sessions.push({ header: readHeader(line.slice(2), number), messages: [] });
+      const header = readHeader(line.slice(2), number, mayBeHalf);
+      if (header !== undefined) sessions.push({ header, messages: [] });
     } else if (!line.startsWith("#")) {
-      // A process that dies may leave half a line.
-      const message = readMessage(line, number, index === lines.length - 1);
+      const message = readMessage(line, number, mayBeHalf);
       if (message === undefined) continue;
       const session = sessions.at(-1);
       if (session === undefined) throw new Error(`line ${number}: a message before any header`);
@@ -50,22 +51,29 @@ export function readSessions(text: string): RecordedSession[] {
   return sessions;
 }
 
-function readMessage(line: string, number: number, isLast: boolean): RecordedMessage | undefined {
-  const to = line.startsWith("> ") ? "node" : line.startsWith("< ") ? "manager" : undefined;
+/** Whether it is the last line that a process wrote, which may be half a one if it died. */
+function isLast(lines: readonly string[], index: number): boolean {
+  const next = lines.slice(index + 1).find((line) => line.trim() !== "");
+  return index === lines.length - 1 || (next?.startsWith("# {") ?? false);
+}
+
+function readMessage(line: string, number: number, mayBeHalf: () => boolean): RecordedMessage | undefined {
+  const to = /^>(?: |$)/.test(line) ? "node" : /^<(?: |$)/.test(line) ? "manager" : undefined;
   if (to === undefined) throw new Error(`line ${number}: expected "> {…}", "< {…}" or "# …", got ${shown(line)}`);
   try {
     return { line: number, to, message: objectOf(line.slice(2)) };
   } catch (error) {
-    if (isLast) return undefined;
+    if (mayBeHalf()) return undefined;
     throw new Error(`line ${number}: not a JSON object: ${shown(line.slice(2))}`, { cause: error });
   }
 }
 
-function readHeader(json: string, line: number): SessionHeader {
+function readHeader(json: string, line: number, mayBeHalf: () => boolean): SessionHeader | undefined {
   let fields: Wire;
   try {
     fields = objectOf(json);
   } catch (error) {
+    if (mayBeHalf()) return undefined;
     throw new Error(`line ${line}: the header is not a JSON object: ${shown(json)}`, { cause: error });
   }
   const { format, commands } = fields;

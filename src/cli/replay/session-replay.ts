@@ -82,6 +82,8 @@ class SessionReplay {
   readonly #ends = new Map<string, Wire[]>();
   /** Calls whose end the recording has. */
   readonly #wasEnded = new Set<string>();
+  /** Calls that the store held, and the replay's does not. */
+  readonly #resumed = new Set<unknown>();
   /** Requests of the recording that are not made again. */
   readonly #skipped: Set<unknown>;
   readonly #redaction = new Redaction();
@@ -111,7 +113,10 @@ class SessionReplay {
 
   async run(): Promise<ReplayReport> {
     this.#listen();
-    await this.#connection.request("initialize", this.#introduction());
+    const introduction = this.#introduction();
+    // So that what is compared hides what was hidden.
+    this.#redaction.shown("to Node", { method: "initialize", params: introduction });
+    await this.#connection.request("initialize", introduction);
     const unavailable = await this.#created();
     if (unavailable !== undefined) return { requests: 0, compared: 0, differences: [], unavailable };
     for (const recorded of this.#session.messages) await this.#turn(recorded);
@@ -143,7 +148,10 @@ class SessionReplay {
     }
     for (const method of ["bridge/progress", "bridge/resumed"])
       this.#connection.onNotification(method, () => undefined);
-    this.#connection.onRequest("mgr/", (params, { method }) => ({ result: this.#manager.answer(method, params) }));
+    this.#connection.onRequest("mgr/", (params, { method }) => {
+      const { params: shown } = this.#redaction.shown("to the manager", { method, params });
+      return { result: this.#manager.answer(method, isObject(shown) ? shown : {}) };
+    });
     this.#connection.listen();
   }
 
@@ -211,6 +219,8 @@ class SessionReplay {
       if (typeof method === "string" && !SKIPPED.includes(method)) this.#make(recorded, method);
     } else if (method === "$/progress" && isObject(params)) {
       this.#pages.set(params["token"], [...(this.#pages.get(params["token"]) ?? []), params["value"]].flat());
+    } else if (method === "bridge/resumed" && isObject(params)) {
+      this.#resumed.add(params["call"]);
     } else if (method === "bridge/effective" || method === "bridge/failed") {
       await this.#expectEnd(line, method, isObject(params) ? params : {});
     } else if (method === "bridge/state" && isObject(params) && params["available"] === true) {
@@ -225,6 +235,7 @@ class SessionReplay {
     const { id } = message;
     if (message["cut"] !== undefined) {
       this.#differs(line, method, [`it was too large to be recorded: ${JSON.stringify(message["cut"])} bytes`]);
+      if (id !== undefined) this.#skipped.add(id);
       return;
     }
     const params = isObject(message["params"]) ? { ...message["params"] } : {};
@@ -238,7 +249,6 @@ class SessionReplay {
         this.#state = undefined;
         params["backend"] = this.#options.backend === undefined ? params["backend"] : this.#backend(params["backend"]);
       }
-      // So that what is compared hides what was hidden.
       this.#redaction.shown("to Node", { id, method, params });
       const call = isObject(params["_call"]) ? params["_call"] : {};
       if (params["_call"] !== undefined) params["_call"] = withoutPages(call);
@@ -288,11 +298,12 @@ class SessionReplay {
 
   async #expectEnd(line: number, method: string, params: Wire): Promise<void> {
     const call = String(params["call"]);
+    if (this.#resumed.has(call)) return;
     this.#wasEnded.add(call);
     const now = await this.#until(() => this.#ends.get(call)?.shift());
     this.#compared += 1;
     if (now === undefined) this.#differs(line, method, [`${call} did not end within ${this.#patienceMs / 1000} s`]);
-    else this.#differs(line, method, differences({ method, params }, now));
+    else this.#differs(line, method, differences({ method, params }, this.#redaction.shown("to the manager", now)));
   }
 
   #differs(line: number, method: string, says: readonly string[]): void {

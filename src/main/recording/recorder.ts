@@ -7,7 +7,7 @@ import { messageOf } from "../../orchestrator/errors.ts";
 import type { Observer } from "../../rpc/connection.ts";
 import { isObject } from "../../rpc/message.ts";
 import { VERSION } from "../version.ts";
-import { type Direction, Redaction } from "./redaction.ts";
+import { type Direction, Redaction, type Wire } from "./redaction.ts";
 
 /** Of the lines' shape; a reader refuses what is newer than itself. */
 export const FORMAT = 1;
@@ -50,19 +50,19 @@ export class Recorder implements Observer {
     return this.#path === "" ? null : { file: this.#path, problem: this.#problem };
   }
 
-  received(message: Message): void {
+  received(message: Message, bytes: number): void {
     if (this.#over) return;
-    const wire: Record<string, unknown> = { ...message };
+    const wire: Wire = { ...message };
     if (this.#redaction === undefined) {
       if (wire["method"] !== "initialize" || !isObject(wire["params"])) return;
-      this.#attempt(() => this.#begin(wire["params"] as Record<string, unknown>));
+      this.#attempt(() => this.#begin(wire["params"] as Wire));
     }
-    this.#record("to Node", wire);
+    this.#record("to Node", wire, bytes, () => wire);
   }
 
-  sent(json: string): void {
+  sent(message: Message, json: string): void {
     if (this.#over || this.#redaction === undefined) return;
-    this.#attempt(() => this.#record("to the manager", JSON.parse(json) as Record<string, unknown>));
+    this.#record("to the manager", { ...message }, Buffer.byteLength(json), () => JSON.parse(json) as Wire);
   }
 
   /** Nothing is written any more. */
@@ -73,7 +73,7 @@ export class Recorder implements Observer {
     this.#fd = undefined;
   }
 
-  #begin(params: Record<string, unknown>): void {
+  #begin(params: Wire): void {
     const path = params["record_path"];
     if (typeof path !== "string" || path === "") {
       this.#over = true;
@@ -89,23 +89,27 @@ export class Recorder implements Observer {
     const about = { release, ceph_version, orchbridge: VERSION, node: process.versions.node, protocol, schema_hash };
     const name = isObject(backend) ? backend["name"] : null;
     const date = new Date().toISOString();
-    this.#write(`# ${JSON.stringify({ format: FORMAT, ...about, dialect, backend: name, date, commands: [] })}\n`);
+    // A process that died may have left half a line.
+    const apart = size > 0 ? "\n" : "";
+    this.#write(
+      `${apart}# ${JSON.stringify({ format: FORMAT, ...about, dialect, backend: name, date, commands: [] })}\n`,
+    );
     this.#log.info(`the session is recorded in ${path}`);
   }
 
-  #record(direction: Direction, wire: Record<string, unknown>): void {
+  /** `whole` is asked only for what is small enough: a call waits meanwhile. */
+  #record(direction: Direction, wire: Wire, bytes: number, whole: () => Wire): void {
     this.#attempt(() => {
       if (this.#redaction === undefined || this.#isUnrecorded(direction, wire)) return;
-      const text = JSON.stringify(this.#redaction.shown(direction, wire));
-      const bytes = Buffer.byteLength(text);
-      this.#write(
-        `${direction === "to Node" ? ">" : "<"} ${bytes > this.#limits.message ? envelope(wire, bytes) : text}\n`,
-      );
+      const isCut = bytes > this.#limits.message;
+      if (isCut) this.#redaction.passOver(direction, wire);
+      const text = isCut ? envelope(wire, bytes) : JSON.stringify(this.#redaction.shown(direction, whole()));
+      this.#write(`${direction === "to Node" ? ">" : "<"} ${text}\n`);
     });
   }
 
   /** A ping is left out with its answer. */
-  #isUnrecorded(direction: Direction, { id, method }: Record<string, unknown>): boolean {
+  #isUnrecorded(direction: Direction, { id, method }: Wire): boolean {
     if (direction === "to the manager") return method === undefined && this.#unanswered.delete(id);
     if (!UNRECORDED.includes(method)) return false;
     if (id !== undefined) this.#unanswered.add(id);
@@ -152,6 +156,6 @@ function open(path: string): number {
 }
 
 /** What is left of a message that is too large: who it is for, and how large it was. */
-function envelope({ id, method }: Record<string, unknown>, bytes: number): string {
+function envelope({ id, method }: Wire, bytes: number): string {
   return JSON.stringify({ jsonrpc: "2.0", id, method, cut: bytes });
 }

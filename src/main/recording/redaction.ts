@@ -1,6 +1,7 @@
-/** What of a session's messages may be written down: no secrets, and nothing that is larger than a recording may hold. */
+/** What of a session's messages may be written down: no secrets. */
 
 import { METHODS } from "../../orchestrator/generated/methods.ts";
+import { decodeEntries } from "../../orchestrator/journal/entry.ts";
 import { HIDDEN, isSecretName, secretsIn, withoutSecrets } from "../../orchestrator/secrets.ts";
 import { isObject } from "../../rpc/message.ts";
 
@@ -9,11 +10,14 @@ const MOST_SECRETS = 1000;
 
 export type Direction = "to Node" | "to the manager";
 
-type Wire = Record<string, unknown>;
+/** A message as it is on the wire. */
+export type Wire = Record<string, unknown>;
 
 /** One session's: it remembers the secrets that went by, and which request an answer belongs to. */
 export class Redaction {
   readonly #secrets = new Set<string>();
+  /** The same, in the order in which they are looked for: one that begins another would leave the other's end. */
+  #longestFirst: readonly string[] = [];
   readonly #asked = new Map<string, Wire>();
 
   /** A copy of a message without what must not be told. */
@@ -21,25 +25,43 @@ export class Redaction {
     const { id, method } = message;
     if (typeof method === "string") {
       const params = isObject(message["params"]) ? message["params"] : {};
-      if (id !== undefined) this.#asked.set(`${direction} ${JSON.stringify(id)}`, { method, params });
+      this.#ask(direction, id, { method, params });
       return { ...message, params: this.#shownParams(method, params) };
     }
-    const key = `${opposite(direction)} ${JSON.stringify(id)}`;
-    const asked = this.#asked.get(key) ?? {};
-    this.#asked.delete(key);
+    const asked = this.#answered(direction, id);
     if (!("result" in message)) return this.#shown(message);
     return { ...this.#shown({ ...message, result: null }), result: this.#shownResult(asked, message["result"]) };
   }
 
+  /** Remembers the same of a message that is not shown. Of what is sent only the envelope is known. */
+  passOver(direction: Direction, { id, method, params, result }: Wire): void {
+    if (typeof method === "string") this.#ask(direction, id, { method });
+    const asked = method === undefined ? this.#answered(direction, id) : {};
+    if (direction === "to the manager") return;
+    this.#learn(params);
+    this.#learnResult(asked, result);
+  }
+
+  #ask(direction: Direction, id: unknown, asked: Wire): void {
+    if (id !== undefined) this.#asked.set(`${direction} ${JSON.stringify(id)}`, asked);
+  }
+
+  #answered(direction: Direction, id: unknown): Wire {
+    const key = `${opposite(direction)} ${JSON.stringify(id)}`;
+    const asked = this.#asked.get(key) ?? {};
+    this.#asked.delete(key);
+    return asked;
+  }
+
   #shownParams(method: string, params: Wire): unknown {
-    // Their `key` is a name, and their value whatever somebody keeps: the journal's entries hold the params of writes.
-    if (method === "mgr/command" && String(params["prefix"]).startsWith("config-key")) {
-      const { key, val, ...rest } = params;
-      return this.#named({ key }, { ...rest, ...(val === undefined ? {} : { val: HIDDEN }) });
-    }
+    // The token of a page is the name of its call.
+    if (method === "$/progress") return { ...params, value: this.#shown(params["value"]) };
+    if (method === "mgr/command") return this.#shownCommand(params);
+    // The `key` of the store is a name, and its value whatever somebody keeps: the journal's entries hold the params of writes.
     if (method === "mgr/store_get" || method === "mgr/store_set") {
       const { key, value } = params;
-      return this.#named({ key }, value === undefined || value === null ? { value } : { value: HIDDEN });
+      this.#learnKept(String(key), value);
+      return named({ key }, value === undefined || value === null ? { value } : { value: HIDDEN });
     }
     const { backend, ...rest } = params;
     if (!isObject(backend)) return this.#shown(params);
@@ -50,32 +72,79 @@ export class Redaction {
     return { ...this.#shown(rest), backend: { ...this.#shown({ ...backend, options: null }), options } };
   }
 
-  #learn(value: unknown): void {
-    for (const secret of secretsIn(value)) {
-      // A password that is a part of the word for it would make nonsense of that word.
-      if (this.#secrets.size < MOST_SECRETS && !HIDDEN.includes(secret)) this.#secrets.add(secret);
-    }
+  #shownCommand(params: Wire): Wire {
+    const { key, ...rest } = params;
+    const { inbuf, val, value } = rest;
+    const name = nameOf(params);
+    for (const text of [inbuf, val, value]) this.#learnKept(name, text);
+    const hidden = {
+      inbuf: isThere(inbuf),
+      val: isThere(val) && isOfStore(params),
+      value: isThere(value) && isSecretName(last(name)),
+    };
+    for (const [field, isHidden] of Object.entries(hidden)) if (isHidden) rest[field] = HIDDEN;
+    // Elsewhere than in the configuration and the store a `key` is a secret.
+    return isOfConfig(params) ? named({ key }, this.#shown(rest)) : this.#shown(named({ key }, rest));
   }
 
-  #named(names: Wire, rest: Wire): Wire {
-    return { ...Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined)), ...rest };
-  }
-
-  #shownResult({ method, params }: Wire, result: unknown): unknown {
+  #shownResult(asked: Wire, result: unknown): unknown {
+    this.#learnResult(asked, result);
+    const { method } = asked;
+    const params = isObject(asked["params"]) ? asked["params"] : {};
     if (result === null) return result;
     if (METHODS[String(method)]?.secret === true) return HIDDEN;
     if (method === "mgr/store_get") return HIDDEN;
-    if (method === "mgr/option" && isObject(params) && params["name"] === "backend_options") return HIDDEN;
+    if (method === "mgr/option" && (params["name"] === "backend_options" || isSecretName(nameOf(params))))
+      return HIDDEN;
     if (method === "mgr/store_list" && isObject(result))
       return Object.fromEntries(Object.keys(result).map((key) => [key, HIDDEN]));
-    if (
-      method === "mgr/command" &&
-      isObject(params) &&
-      isObject(result) &&
-      /^(config-key|auth)\b/.test(String(params["prefix"]))
-    )
-      return { ...result, ...(result["stdout"] === "" ? {} : { stdout: HIDDEN }) };
+    if (method === "mgr/command" && isObject(result) && answersSecret(params))
+      return { ...this.#shown(result), ...(result["stdout"] === "" ? {} : { stdout: HIDDEN }) };
     return this.#shown(result);
+  }
+
+  /** What is hidden as a whole holds secrets that turn up elsewhere: after a restart they come from the store, and from nowhere else. */
+  #learnResult(asked: Wire, result: unknown): void {
+    const { method } = asked;
+    const params = isObject(asked["params"]) ? asked["params"] : {};
+    if (METHODS[String(method)]?.secret === true) this.#learnKept(typeof result === "string" ? "secret" : "", result);
+    if (method === "mgr/store_get" || method === "mgr/option") this.#learnKept(nameOf(params), result);
+    if (method === "mgr/store_list" && isObject(result)) this.#learnStored(result);
+    if (method !== "mgr/command" || !isObject(result) || typeof result["stdout"] !== "string") return;
+    if (isOfConfig(params) || answersSecret(params)) this.#learnKept(nameOf(params), result["stdout"].trim());
+  }
+
+  #learnStored(values: Wire): void {
+    for (const [key, value] of Object.entries(values)) this.#learnKept(key, value);
+    const texts = Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+    for (const { params, result } of decodeEntries(Object.fromEntries(texts)).entries) this.#learn([params, result]);
+  }
+
+  /** Learns from what is kept under a name: it may be JSON, which may hold such texts in turn. */
+  #learnKept(name: string, value: unknown, within = false): void {
+    const isSecret = within || isSecretName(last(name));
+    if (typeof value === "string") this.#remember(secretsIn(value, isSecret));
+    const inner = typeof value === "string" ? parsed(value) : value;
+    if (typeof inner !== "object" || inner === null) return;
+    for (const [key, item] of Object.entries(inner)) this.#learnKept(key, item, isSecret);
+    // A row of `config dump`.
+    if ("name" in inner && "value" in inner) this.#learnKept(String(inner.name), inner.value);
+  }
+
+  #learn(value: unknown): void {
+    this.#remember(secretsIn(value));
+  }
+
+  #remember(secrets: readonly string[]): void {
+    const known = this.#secrets.size;
+    for (const secret of secrets) {
+      // As it is, and as it stands in JSON within a text.
+      for (const text of [secret, JSON.stringify(secret).slice(1, -1)]) {
+        // A password that is a part of the word for it would make nonsense of that word.
+        if (this.#secrets.size < MOST_SECRETS && !HIDDEN.includes(text)) this.#secrets.add(text);
+      }
+    }
+    if (this.#secrets.size > known) this.#longestFirst = [...this.#secrets].toSorted((a, b) => b.length - a.length);
   }
 
   #shown<T>(value: T): T {
@@ -93,13 +162,58 @@ export class Redaction {
     return Object.fromEntries(fields.map(([name, item]) => [name, this.#hidden(item, isSecret || isSecretName(name))]));
   }
 
+  /** The known ones first: a pattern may end within one of them. */
   #withoutKnown(value: string): string {
-    let text = withoutSecrets(value);
-    for (const secret of this.#secrets) if (text.includes(secret)) text = text.replaceAll(secret, HIDDEN);
-    return text;
+    let text = value;
+    for (const secret of this.#longestFirst) if (text.includes(secret)) text = text.replaceAll(secret, HIDDEN);
+    return withoutSecrets(text);
   }
 }
 
 function opposite(direction: Direction): Direction {
   return direction === "to Node" ? "to the manager" : "to Node";
+}
+
+function named(names: Wire, rest: Wire): Wire {
+  return { ...Object.fromEntries(Object.entries(names).filter(([, name]) => name !== undefined)), ...rest };
+}
+
+/** Whether the command is about the configuration or the store, where `key` is a name. */
+function isOfConfig({ prefix }: Wire): boolean {
+  return /^config\b/.test(String(prefix));
+}
+
+function isOfStore({ prefix }: Wire): boolean {
+  return /^config-key\b/.test(String(prefix));
+}
+
+/** Also where the command was too large to be looked at. */
+function answersSecret(params: Wire): boolean {
+  return (
+    !("prefix" in params) || /^(config-key|auth)\b/.test(String(params["prefix"])) || isSecretName(last(nameOf(params)))
+  );
+}
+
+/** The name of what is read or written. */
+function nameOf(params: Wire): string {
+  const { key, name } = params;
+  if (typeof key === "string" && (!("prefix" in params) || isOfConfig(params))) return key;
+  return typeof name === "string" ? name : "";
+}
+
+/** Names in the store and of modules' options are paths. */
+function last(name: string): string {
+  return name.slice(name.lastIndexOf("/") + 1);
+}
+
+function isThere(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined; // It is no JSON, as most texts.
+  }
 }

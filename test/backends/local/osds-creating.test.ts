@@ -242,6 +242,21 @@ describe("making OSDs", () => {
     ]);
   });
 
+  it("writes nothing down for a caller who was told meanwhile that it took too long", async () => {
+    const at = await cluster();
+    const turn = Promise.withResolvers<void>();
+    const before = at.part.maker.alone(() => turn.promise);
+    const caller = new AbortController();
+    const call = { ...at.host.call(false), signal: caller.signal };
+    const asked = at.writes.createOsds({ drive_group: group({ all: true }), skip_validation: false }, call);
+    caller.abort(new Error("too late"));
+    turn.resolve();
+    await before;
+    await expect(asked).rejects.toThrow("too late");
+    expect(making(at.host)).toEqual([]);
+    expectWhole(at.host, 0);
+  });
+
   it("is refused on a host that is being drained", async () => {
     const at = await cluster();
     await changeHost(at.part.site, (record) => ({ ...record, labels: [NO_SCHEDULE] }));

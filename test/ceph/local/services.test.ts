@@ -5,7 +5,7 @@ import { get } from "node:https";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
 import { type LocalCluster, localCluster } from "./local-cluster.ts";
 
@@ -82,9 +82,9 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
   it("refuses what this host cannot do before anything is kept", async () => {
     const port = await freePort();
     const server = createServer().listen(port);
+    onTestFinished(() => void server.close());
     const web = { service_type: "rgw", service_id: "web", placement: { count: 1 }, spec: { rgw_frontend_port: port } };
     await refused(at(), web, `port ${port} is taken by`);
-    server.close();
     await refused(at(), { service_type: "grafana" }, "grafana is no part of Ceph's packages");
     // Pacific's own class of specs does not know the type.
     if (release === "tentacle")
@@ -182,6 +182,7 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
 
   it("adds monitors and a manager, and takes them away again", async () => {
     const server = createServer();
+    onTestFinished(() => void server.close());
     const port = Math.max(...(await monPorts(at()))) + 1;
     // Where somebody else has the port already, that will do.
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -194,7 +195,6 @@ describe.each(["tentacle", "pacific"] as const)("services on %s", { timeout: 180
     await running(at(), "mon", 3);
     await at().eventually("three monitors in quorum", async () => (await quorum(at())) === 3 || undefined);
     expect(await monPorts(at())).not.toContain(port);
-    server.close();
     await at().ok("orch apply mgr 1");
     await at().ok("orch apply mon 1");
     await at().eventually("one monitor", async () => (await quorum(at())) === 1 || undefined);

@@ -5,6 +5,7 @@ import {
   type Device,
   type DriveGroupSpec,
   deviceClassOf,
+  LEAST_PARTS,
   NotFoundError,
   type OsdLayout,
   osdLayouts,
@@ -18,10 +19,6 @@ import type { HostState, KnownDevice } from "./host-state.ts";
 import type { Making } from "./making-record.ts";
 
 const MIB = 1024 ** 2;
-/** Below these BlueStore has no room for its own. */
-const LEAST_DATA = 1024 * MIB;
-const LEAST_DB = 256 * MIB;
-const LEAST_WAL = 64 * MIB;
 
 /** An OSD that is to be made. */
 export interface Wish {
@@ -196,9 +193,9 @@ interface PartOfDevice {
 function storesOf(layout: OsdLayout): PartOfDevice[] {
   const { data, data_size, block_db, block_db_size, block_wal, block_wal_size } = layout;
   return [
-    { path: data, size: data_size, least: LEAST_DATA, fields: ["osds_per_device", "data_allocate_fraction"] },
-    { path: block_db, size: block_db_size, least: LEAST_DB, fields: ["block_db_size", "db_slots"] },
-    { path: block_wal, size: block_wal_size, least: LEAST_WAL, fields: ["block_wal_size", "wal_slots"] },
+    { path: data, size: data_size, least: LEAST_PARTS.data, fields: ["osds_per_device", "data_allocate_fraction"] },
+    { path: block_db, size: block_db_size, least: LEAST_PARTS.db, fields: ["block_db_size", "db_slots"] },
+    { path: block_wal, size: block_wal_size, least: LEAST_PARTS.wal, fields: ["block_wal_size", "wal_slots"] },
   ];
 }
 

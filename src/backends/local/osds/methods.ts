@@ -167,7 +167,11 @@ function made(ids: readonly number[], hostname: string): string {
 /** Makes what the drive group lacks here; gives the ids. All is checked before anything is changed. */
 async function make(part: OsdPart, spec: DriveGroupSpec, signal: AbortSignal, skip = false): Promise<number[]> {
   const { maker } = part;
-  const keys = await maker.alone(() => begin(part, spec, skip));
+  const keys = await maker.alone(() => {
+    // The turn may come long after the caller was told that it took too long.
+    signal.throwIfAborted();
+    return begin(part, spec, skip);
+  });
   const ids: number[] = [];
   for (const [index, key] of keys.entries()) {
     // What is written down goes on in the background; asked again, the caller hears of it.
