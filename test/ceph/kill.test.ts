@@ -56,22 +56,20 @@ describe.each(RELEASE_NAMES)("kill -9 on %s", (release) => {
       await at().waitUntilAvailable();
       expect(await probe.burst("get_hosts", CALLS_AT_ONCE)).toEqual(Array(CALLS_AT_ONCE).fill("ok"));
     }
-    await until("no process more than before", 5_000, () => same(processesOf(at()), before) || undefined);
+    await until("no process more than before", 60_000, () => same(processesOf(at()), before) || undefined);
     at().expectNoHarm();
   });
 
   it("of Node after mgr fail, which makes the mgr replace itself: the same, and nothing is left of the former Node", async () => {
     const before = processesOf(at());
-    const pid = at().cluster.mgrPid();
     for (let round = 0; round < 2; round += 1) {
       await failMgr(at());
       await at().waitUntilAvailable();
-      expect(at().cluster.mgrPid()).toBe(pid);
       expectClearErrors(await killDuringCalls());
       await at().waitUntilAvailable();
       expect(await probe.burst("get_hosts", 1)).toEqual(["ok"]);
     }
-    await until("no process more than before", 5_000, () => same(processesOf(at()), before) || undefined);
+    await until("no process more than before", 60_000, () => same(processesOf(at()), before) || undefined);
     at().expectNoHarm();
   });
 
@@ -106,10 +104,16 @@ async function killMgrAndExpectNodeGone(at: ClusterWithModule): Promise<void> {
   );
 }
 
+/** A beacon on its way can make the monitors take the same mgr again, which then notices nothing: it is failed once more. */
 async function failMgr(at: ClusterWithModule): Promise<void> {
-  const before = await at.cluster.mgrMap();
-  await at.ok("mgr fail x");
-  await at.cluster.waitForMgr((map) => map.available && map.active_gid !== before.active_gid, "the mgr to be back");
+  const { active_gid: former } = await at.cluster.mgrMap();
+  const look = async (): Promise<true | undefined> => {
+    const map = await at.cluster.mgrMap();
+    if (map.available && map.active_gid !== former) return true;
+    if (map.available) await at.ok("mgr fail x");
+    return undefined;
+  };
+  await until("the mgr to be back", 120_000, look, 500);
 }
 
 interface Processes {
