@@ -139,7 +139,6 @@ class Failures(ClientTest):
         created = orchestrator.create_osds(SPEC)
         orchestrator.wait([created])
         self.assertEqual((created.is_persistent, created.is_effective), (True, False))
-        until("the progress", lambda: created.progress == 0.75, 60)
         former = node_pid(orchestrator)
         os.kill(former, signal.SIGKILL)
         self.assertTrue(orchestrator.wait_effective([created], 120))
