@@ -1,6 +1,6 @@
 /**
  * Runs every test of both languages and closes with one line: `N passed, N failed, N skipped`.
- * `--unit` leaves out what needs a build and a real Ceph.
+ * `--unit` leaves out what needs a real Ceph.
  */
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -81,16 +81,14 @@ async function runTests(runner: Runner): Promise<TestReport> {
 
 /** The Python tests come last: some use the prepared Cephs, which the tests before them prepare. */
 async function runAll(): Promise<TestReport[]> {
-  const done = [await runTests(vitest("unit", 15))];
-  if (!process.argv.includes("--unit")) done.push(await runCephTests());
-  return [...done, await runTests(python)];
-}
-
-async function runCephTests(): Promise<TestReport> {
   const problem = await run(build);
-  if (problem === null) return runTests(vitest("ceph", 70));
-  const reason = `${problem}; the tests against a real Ceph need it`;
-  return { passed: 0, failed: [{ name: build.name, reason }], skipped: [] };
+  if (problem !== null) {
+    const reason = `${problem}; the tests need it`;
+    return [{ passed: 0, failed: [{ name: build.name, reason }], skipped: [] }];
+  }
+  const done = [await runTests(vitest("unit", 15))];
+  if (!process.argv.includes("--unit")) done.push(await runTests(vitest("ceph", 70)));
+  return [...done, await runTests(python)];
 }
 
 function list(title: string, tests: NotedTest[]): void {
