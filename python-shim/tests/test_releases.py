@@ -5,9 +5,9 @@ import os
 import shutil
 import subprocess
 import unittest
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, Optional
 
+from .each_release import Reports
 from .peer import HERE, NODE
 
 SHIM = os.path.dirname(HERE)
@@ -75,22 +75,14 @@ def run_checks(release: str) -> Dict[str, Any]:
 class Releases(unittest.TestCase):
     """One test a release; each check that fails is named. The releases are checked side by side."""
 
-    reports: Dict[str, "Future[Dict[str, Any]]"] = {}
+    reports: Reports
 
     @classmethod
     def setUpClass(cls) -> None:
-        pool = ThreadPoolExecutor(len(RELEASES))
-        cls.reports = {release: pool.submit(run_checks, release) for release in RELEASES if not missing(release)}
-        pool.shutdown(wait=False)
+        cls.reports = Reports(run_checks, RELEASES, missing, at_once=len(RELEASES))
 
     def check(self, release: str) -> None:
-        if release not in self.reports:
-            self.skipTest(missing(release) or "")
-        report = self.reports[release].result()
-        for failure in report["failed"]:
-            with self.subTest(failure["name"]):
-                self.fail(failure["trace"])
-        self.assertGreater(len(report["passed"]), 20)
+        self.assertGreater(self.reports.passed(self, release), 20)
 
     def test_the_shim_works_with_the_classes_of_nautilus(self) -> None:
         self.check("nautilus")

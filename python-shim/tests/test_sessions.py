@@ -5,9 +5,9 @@ import os
 import subprocess
 import tempfile
 import unittest
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Dict, List, Tuple
 
+from .each_release import Reports
 from .recorded import read_sessions
 from .test_releases import ENTER, RELEASES, SHIM, cache, missing
 
@@ -89,22 +89,14 @@ class RecordedSessions(unittest.TestCase):
 class Replays(unittest.TestCase):
     """One test a release, side by side."""
 
-    reports: Dict[str, "Future[Dict[str, Any]]"] = {}
+    reports: Reports
 
     @classmethod
     def setUpClass(cls) -> None:
-        pool = ThreadPoolExecutor(2)
-        cls.reports = {release: pool.submit(replay, release) for release in RELEASES if not missing(release)}
-        pool.shutdown(wait=False)
+        cls.reports = Reports(replay, RELEASES, missing, at_once=2)
 
     def check(self, release: str) -> None:
-        if release not in self.reports:
-            self.skipTest(missing(release) or "")
-        report = self.reports[release].result()
-        for failure in report["failed"]:
-            with self.subTest(failure["name"]):
-                self.fail(failure["trace"])
-        self.assertEqual(len(report["passed"]), 3)
+        self.assertEqual(self.reports.passed(self, release), 3)
 
     def test_the_shim_asks_and_takes_what_was_recorded_on_nautilus(self) -> None:
         self.check("nautilus")

@@ -1,5 +1,6 @@
 /** What the recorded sessions consist of: every command of `ceph orch` in each release, and those of other modules that ask the orchestrator. */
 
+import { DRIVE_GROUPS } from "../../test/ceph/commands/drive-groups.ts";
 import { commandOf, everyType, serviceTypes } from "../../test/ceph/commands/service-types.ts";
 import { has, type ModernRelease, START } from "../../test/ceph/commands/start.ts";
 import { lacks } from "../../test/ceph/commands/unsupported.ts";
@@ -33,28 +34,6 @@ export const FSID = "00000000-0000-4000-8000-000000000000";
 
 /** The device that a stand-in of a daemon reports, so that Ceph knows its light. */
 export const LAMP = { id: "ST4000NM0033_LAMP", name: "sdb" };
-
-const DRIVE_GROUPS = `service_type: osd
-service_id: fast
-placement:
-  hosts:
-  - h2
-spec:
-  data_devices:
-    rotational: false
----
-service_type: osd
-service_id: slow
-placement:
-  host_pattern: h3
-spec:
-  data_devices:
-    rotational: true
-    limit: 2
-  db_devices:
-    paths:
-    - /dev/sde
-`;
 
 const CLASSIC_GROUP = JSON.stringify({
   host_pattern: "h[23]",

@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
-import { SCHEMA_HASH } from "../../src/orchestrator/generated/methods.ts";
 import { FrameParser, frame } from "../../src/rpc/frame.ts";
+import { TENTACLE_SESSION } from "../main/child.ts";
 import type { Received } from "../rpc/peer.ts";
 import { authorsBackend, orchbridge, root } from "./run.ts";
 
@@ -97,13 +97,7 @@ class StandInManager {
   /** As the mgr module does it, whose backend may be another one. */
   async introduce(options: object | null, changes: object = {}): Promise<this> {
     const answer = await this.ask("initialize", {
-      schema_hash: SCHEMA_HASH,
-      protocol: 1,
-      release: "tentacle",
-      ceph_version: "20.2.4",
-      dialect: "modern",
-      fsid: "00000000-0000-0000-0000-000000000001",
-      mgr: { name: "x", gid: 4242 },
+      ...TENTACLE_SESSION,
       owner: null,
       methods: ["get_hosts"],
       backend: { name: null, options, options_error: null },

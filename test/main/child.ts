@@ -8,6 +8,17 @@ import { expect, onTestFinished, vi } from "vitest";
 import { SCHEMA_HASH } from "../../src/orchestrator/generated/methods.ts";
 import { FrameParser, frame } from "../../src/rpc/frame.ts";
 
+/** What the module of a Tentacle manager says of itself first. */
+export const TENTACLE_SESSION = {
+  schema_hash: SCHEMA_HASH,
+  protocol: 1,
+  release: "tentacle",
+  ceph_version: "20.2.4",
+  dialect: "modern",
+  fsid: "00000000-0000-0000-0000-000000000001",
+  mgr: { name: "x", gid: 4242 },
+};
+
 export const root = join(import.meta.dirname, "../..");
 export const tinyBackend = join(root, "test/fixtures/backends/tiny.ts");
 
@@ -88,13 +99,7 @@ export class Child {
 
   initialize(backend: { name: string | null; options?: unknown }, changes: object = {}): Promise<Message> {
     return this.ask("initialize", {
-      schema_hash: SCHEMA_HASH,
-      protocol: 1,
-      release: "tentacle",
-      ceph_version: "20.2.4",
-      dialect: "modern",
-      fsid: "00000000-0000-0000-0000-000000000001",
-      mgr: { name: "x", gid: 4242 },
+      ...TENTACLE_SESSION,
       methods: ["get_hosts", "add_host", "remove_host", "drain_host"],
       backend: { name: backend.name, options: backend.options ?? null, options_error: null },
       call_timeout: null,

@@ -1,6 +1,7 @@
 /** `ceph orch apply osd`, `ceph orch daemon add osd` and `ceph orch osd …`. */
 import { describe, expect, it } from "vitest";
 
+import { DRIVE_GROUPS } from "./drive-groups.ts";
 import { type At, beginningWith, itSince, type ModernRelease, START } from "./start.ts";
 
 interface DaemonRow {
@@ -15,28 +16,6 @@ interface DeviceRow {
   readonly available: boolean;
   readonly rejected_reasons: readonly string[];
 }
-
-const GROUPS = `service_type: osd
-service_id: fast
-placement:
-  hosts:
-  - h2
-spec:
-  data_devices:
-    rotational: false
----
-service_type: osd
-service_id: slow
-placement:
-  host_pattern: h3
-spec:
-  data_devices:
-    rotational: true
-    limit: 2
-  db_devices:
-    paths:
-    - /dev/sde
-`;
 
 export function osdCommands(at: At, release: ModernRelease): void {
   const osds = (): Promise<DaemonRow[]> => at().read("orch ps", { daemon_type: "osd" });
@@ -84,10 +63,10 @@ export function osdCommands(at: At, release: ModernRelease): void {
     });
 
     it("are planned by a drive group's dry run, which makes none", async () => {
-      const table = await at().ok("orch apply osd --dry-run", { input: GROUPS });
+      const table = await at().ok("orch apply osd --dry-run", { input: DRIVE_GROUPS });
       expect(table).toMatch(/\|osd +\|fast +\|h2 +\|\/dev\/sde +\|- +\|- /);
       expect(table).toMatch(/\|osd +\|slow +\|h3 +\|\/dev\/sdb +\|\/dev\/sde +\|- /);
-      const rows = await at().json("orch apply osd --dry-run", { input: GROUPS });
+      const rows = await at().json("orch apply osd --dry-run", { input: DRIVE_GROUPS });
       expect(rows).toContainEqual({
         service_type: "osd",
         service_name: "osd.fast",
@@ -98,7 +77,7 @@ export function osdCommands(at: At, release: ModernRelease): void {
     });
 
     it("are made by drive groups, of the devices that match", async () => {
-      const said = await at().ok("orch apply osd", { input: GROUPS });
+      const said = await at().ok("orch apply osd", { input: DRIVE_GROUPS });
       expect(said.split("\n").map((line) => line.trim())).toEqual([
         "Scheduled osd.fast update...",
         "Scheduled osd.slow update...",
