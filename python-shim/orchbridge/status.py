@@ -22,7 +22,7 @@ def status_of(bridge: Any) -> Dict[str, Any]:
     connection = supervisor.connection
     now = time.monotonic()
     hello = supervisor.hello if connection is not None else {}
-    attach = supervisor.settings.attach
+    attach, chosen = supervisor.settings.attach, supervisor.settings.backend
     return {
         "version": hello.get("version"),
         "schema_hash": SCHEMA_HASH,
@@ -30,6 +30,8 @@ def status_of(bridge: Any) -> Dict[str, Any]:
         "python": platform.python_version(),
         "backend": {
             "name": supervisor.backend,
+            # Of one that is not built in; the name alone would not tell which of two files is in use.
+            "file": chosen if chosen is not None and chosen.startswith("/") else None,
             "available": state.available,
             "reason": state.reason,
             "details": state.details,
@@ -79,11 +81,16 @@ def _lease(lease: Any) -> Dict[str, Any]:
     }
 
 
+def _named(backend: Dict[str, Any]) -> str:
+    name, file = backend["name"], backend["file"]
+    return name or "(none)" if file in (None, name) else f"{name}, from {file}"
+
+
 def _lines(status: Dict[str, Any]) -> List[str]:
     node, backend, calls = status["node"], status["backend"], status["calls"]
     lines = [
         f"orchbridge {status['version'] or '(not running)'}, schemas {status['schema_hash']}",
-        f"Backend: {backend['name'] or '(none)'}",
+        f"Backend: {_named(backend)}",
         f"Available: {'Yes' if backend['available'] else 'No (' + backend['reason'] + ')'}",
     ]
     if status["attached"] is not None:

@@ -66,7 +66,7 @@ describe("a new author, on tentacle", () => {
     at.noteMgr();
     expect(await onCluster(use)).toBe("Added host 'r1'");
     expect(await at.ok("orch device ls --wide")).toContain("RACKS_r1_4");
-    expect(await at.ok("orchbridge status")).toMatch(/^Backend: \/.*\/orchbridge\/backends\/racks\.ts$/m);
+    expect(await at.ok("orchbridge status")).toMatch(/^Backend: racks, from \/.*\/orchbridge\/backends\/racks\.ts$/m);
   });
 
   it("leaves the mgr as it was", () => at.expectNoHarm());
