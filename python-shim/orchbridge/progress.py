@@ -64,8 +64,9 @@ class Operations:
             known = call in self._titles
             self._followed.spoken_of(call)
             self._titles[call] = title
+            early = self._followed.progress_of(call)
         if not known:
-            self._events.update(_event(call), title, 0.0)
+            self._events.update(_event(call), title, 0.0 if early is None else early[0])
 
     def take_up(self, call: str, title: str, fraction: float) -> None:
         """Node goes on with an operation of before: makes its event anew, or keeps it."""
@@ -78,6 +79,8 @@ class Operations:
         """Whether the operation is one of these."""
         with self._lock:
             title = self._titles.get(call)
+            if title is None:
+                self._followed.progressed(call, fraction, message)
         if title is None:
             return False
         self._events.update(_event(call), message or title, fraction)

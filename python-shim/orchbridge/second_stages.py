@@ -41,6 +41,10 @@ class SecondStages:
             over = {call: self._followed.end_of(call) for call in running.calls if self._followed.has_ended(call)}
             for call in running.calls:
                 self._running.setdefault(call, []).append(running)
+            early = {call: self._followed.progress_of(call) for call in running.calls}
+        for call, progress in early.items():
+            if progress is not None:
+                self.report(call, *progress)
         for call, failure in over.items():
             self.end(call, failure)
 
@@ -54,6 +58,8 @@ class SecondStages:
         """Whether the operation is one of these."""
         with self._lock:
             runs = list(self._running.get(call, []))
+            if not runs:
+                self._followed.progressed(call, fraction, message)
         for running in runs:
             completion = running.completion()
             text = message or call

@@ -1,6 +1,7 @@
 """Progress events of operations: begun, kept over the end of a Node process, and always ended."""
 
 import unittest
+import weakref
 from typing import Any, List
 from unittest import mock
 
@@ -9,6 +10,7 @@ from .peer import list_log, until
 from orchbridge.failure import WireError  # isort: skip
 from orchbridge.followed import NOT_TAKEN_UP, REMEMBERED, TAKEN_UP_WITHIN, Followed  # isort: skip
 from orchbridge.progress import Operations, ProgressEvents  # isort: skip
+from orchbridge.second_stages import SecondStages  # isort: skip
 
 
 class EventsTest(unittest.TestCase):
@@ -38,10 +40,39 @@ class Events(EventsTest):
         self.assertFalse(self.operations.report("c9", 0.5, ""))
         self.assertIsNone(self.operations.end("c9"))
 
+    def test_what_is_told_before_the_answer_is_dealt_with_is_not_lost(self) -> None:
+        self.operations.report("c1", 0.25, "one quarter")
+        self.operations.report("c1", 0.5, "half")
+        self.operations.begin("c1", "one")
+        until("the event", lambda: [args[3:5] for args, _ in self.told] == [("one", 0.5)])
+
+    def test_what_a_former_process_told_of_others_is_forgotten(self) -> None:
+        self.operations.report("c1", 0.5, "half")
+        self.operations.connected()
+        self.operations.begin("c1", "one")
+        until("the event", lambda: [args[4] for args, _ in self.told] == [0.0])
+
     def test_a_progress_module_that_is_off_disturbs_nothing(self) -> None:
         operations = Operations(ProgressEvents(mock.Mock(side_effect=ImportError("off")), True, self.log))
         operations.begin("c1", "one")
         until("the line in the log", lambda: any("off" in text for text in self.logged.texts))
+
+
+class Completion:
+    """What the second stages need of a classic completion."""
+
+    text = "create mds"
+    progress = 0.0
+
+
+class SecondStagesOfTheClassicInterface(EventsTest):
+    def test_what_is_told_before_the_answer_is_dealt_with_is_not_lost(self) -> None:
+        stages = SecondStages(ProgressEvents(self.remote, False, self.log))
+        completion = Completion()
+        self.assertFalse(stages.report("c1", 0.5, "half"))
+        stages.begin("p1", weakref.ref(completion), ["c1"])
+        self.assertEqual(completion.progress, 0.5)
+        until("the event", lambda: [args[2:] for args, _ in self.told] == [("p1", "create mds", 0.5, ["orchestrator"])])
 
 
 class OverTheEndOfAProcess(EventsTest):
@@ -118,7 +149,10 @@ class Memory(unittest.TestCase):
         followed = Followed()
         for n in range(REMEMBERED + 10):
             followed.ended(f"c{n}", None)
+            followed.progressed(f"p{n}", 0.5, "half")
         self.assertFalse(followed.has_ended("c9"))
+        self.assertIsNone(followed.progress_of("p9"))
+        self.assertEqual(followed.progress_of("p10"), (0.5, "half"))
         self.assertTrue(followed.has_ended("c10"))
         self.assertTrue(followed.has_ended(f"c{REMEMBERED + 9}"))
 

@@ -19,7 +19,7 @@ import { type Lock, takeLock } from "./lock.ts";
 import type { AgentLog } from "./log.ts";
 import { Manifest } from "./manifest.ts";
 import { bootId } from "./process-table.ts";
-import type { DaemonName, Method } from "./protocol.ts";
+import { type DaemonName, type Method, PROTOCOL } from "./protocol.ts";
 import type { AgentSettings } from "./settings.ts";
 import { listenSafely } from "./socket.ts";
 import { PACE, type Pace } from "./supervised.ts";
@@ -126,6 +126,7 @@ function handlersOf(settings: AgentSettings, parts: AgentParts, fleet: Fleet, ma
     ...parts.hostHandlers(settings, manifest),
     "agent/describe": async () => ({
       version: parts.version,
+      protocol: PROTOCOL,
       hostname: hostname(),
       addresses: ownAddresses(),
       boot_id: bootId(),

@@ -6,7 +6,7 @@ import { Connection } from "../rpc/connection.ts";
 import { type AgentParams, type AgentResult, CONFLICT, METHODS, type Method } from "./protocol.ts";
 
 export type * from "./protocol.ts";
-export { DAEMON_TYPES, DEFAULT_SOCKET } from "./protocol.ts";
+export { DAEMON_TYPES, DEFAULT_SOCKET, PROTOCOL } from "./protocol.ts";
 
 /** The records were changed by somebody else since they were read. */
 export class ConflictError extends Error {}

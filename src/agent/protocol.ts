@@ -1,6 +1,9 @@
 /** What the host agent is asked, over src/rpc: each method with the shape of its params and of its answer. */
 import { z } from "zod";
 
+/** Raised with each change that a backend needs of its agent: it says so of an agent with a lower one. */
+export const PROTOCOL = 1;
+
 /** The daemons that the agent knows how to run, in the order in which an upgrade restarts them. */
 export const DAEMON_TYPES = [
   "mgr",
@@ -120,8 +123,10 @@ const ability = z.string().nullable();
 
 const description = z.object({
   version: z.string(),
+  /** See PROTOCOL; the first agents did not tell it. */
+  protocol: z.int().default(0),
   hostname: z.string(),
-  /** The IP addresses of its interfaces, those that others can reach first. An agent of before does not tell them. */
+  /** The IP addresses of its interfaces, those that others can reach first. Protocol 0 does not tell them. */
   addresses: z.array(z.string()).default([]),
   /** Of the running kernel's boot. */
   boot_id: z.string(),

@@ -217,5 +217,7 @@ Next:
 The backend "local" works through the host agent, which runs from here too. As root, once per host:
   cp ${join(target, agentUnit)} /etc/systemd/system/
   systemctl enable --now orchbridge-agent
+One that runs keeps the code it started with, and its daemons run on when it is restarted:
+  systemctl restart orchbridge-agent
 `;
 }

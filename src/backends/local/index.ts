@@ -2,8 +2,9 @@
 import { setTimeout } from "node:timers/promises";
 
 import { AgentClient } from "../../agent/client.ts";
-import { type Availability, type Backend, defineBackend, UnavailableError } from "../../index.ts";
-import { control, isPaused } from "./control.ts";
+import { type Backend, defineBackend } from "../../index.ts";
+import { availability } from "./availability.ts";
+import { control } from "./control.ts";
 import { hostReads, hostWrites } from "./hosts/methods.ts";
 import { inventoryReads } from "./inventory.ts";
 import { lightWrites } from "./lights.ts";
@@ -72,17 +73,3 @@ export default defineBackend({
     };
   },
 });
-
-async function availability(site: Site): Promise<Availability> {
-  try {
-    const { hostname, fsid, version } = await site.describe();
-    if (fsid !== null && fsid !== site.ceph.fsid) {
-      const reason = `the agent of ${hostname} serves the cluster ${fsid}, not this one (${site.ceph.fsid}): see 'fsid' in its ceph.conf`;
-      return { ok: false, reason };
-    }
-    return { ok: true, details: { host: hostname, agent: version, paused: await isPaused(site) } };
-  } catch (error) {
-    if (error instanceof UnavailableError) return { ok: false, reason: error.message };
-    throw error;
-  }
-}

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 
-import { AgentClient, DAEMON_TYPES, type Daemon, type DaemonName } from "../../../src/agent/client.ts";
+import { AgentClient, DAEMON_TYPES, type Daemon, type DaemonName, PROTOCOL } from "../../../src/agent/client.ts";
 import { CONFLICT } from "../../../src/agent/protocol.ts";
 import { localOptions } from "../../../src/backends/local/options.ts";
 import { Site } from "../../../src/backends/local/site.ts";
@@ -236,6 +236,7 @@ export class StandInHost {
     });
     return {
       version: "0",
+      protocol: PROTOCOL,
       hostname: HOSTNAME,
       addresses: this.addresses,
       boot_id: "b",

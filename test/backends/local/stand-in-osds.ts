@@ -2,7 +2,7 @@
  * A stand-in for a host with devices and for a cluster with OSDs, around the stand-in host: an OSD map, placement groups that
  * move away while an OSD drains, and stores on devices. It notes every OSD that is destroyed while data depends on it.
  */
-import type { Daemon, DaemonName, HostOsd } from "../../../src/agent/client.ts";
+import { type Daemon, type DaemonName, type HostOsd, PROTOCOL } from "../../../src/agent/client.ts";
 import type { Json } from "../../../src/index.ts";
 import { AgentError, FSID, StandInHost } from "./stand-in-host.ts";
 
@@ -168,6 +168,7 @@ export class StandInOsds extends StandInHost {
     const abilities = { lvm: null, raw: null, encryption: null, light: null, iscsi: null, nvmeof: null };
     return {
       version: "0",
+      protocol: PROTOCOL,
       hostname: "h1.example.org",
       boot_id: "b",
       user: "ceph",
