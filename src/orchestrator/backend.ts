@@ -3,7 +3,8 @@
 import type { Log, MaybePromise, Operation, ReadCall, WriteCall } from "./call.ts";
 import { NotSupportedError, ValidationError } from "./errors.ts";
 import { type BackendFeatures, type BackendMethodName, type BackendMethods, METHODS } from "./generated/methods.ts";
-import { formatIssues } from "./issues.ts";
+import { describeValue, formatIssues } from "./issues.ts";
+import { type DescribesItself, markedSecrets } from "./marked-secrets.ts";
 import { nearestWord } from "./nearest-word.ts";
 import { checkedPermissions, type DeclaredPermissions, type Permissions } from "./permissions.ts";
 import type { Json, MgrPort } from "./ports.ts";
@@ -90,6 +91,8 @@ export interface OptionsSchema<Output> {
     readonly version: 1;
     readonly vendor: string;
     readonly validate: (value: unknown) => MaybePromise<OptionsResult<Output>>;
+    /** Standard JSON Schema, where the library has it: a value under `secret: true` is never printed. */
+    readonly jsonSchema?: DescribesItself["jsonSchema"];
     readonly types?: { readonly input: unknown; readonly output: Output } | undefined;
   };
 }
@@ -118,15 +121,18 @@ export interface BackendDefinition {
 
 /**
  * Declares a backend; the default export of its file. Annotate what `create` gives with `: Backend`, as the examples do: then a
- * misspelt method is a compile error, and not only an error at load.
+ * misspelt method is a compile error, and not only an error at load. Throws ValidationError where the declaration itself is wrong.
  */
 export function defineBackend<Options = undefined>(definition: {
+  /** What operators read, and under which its state and its unfinished writes are kept: letters, digits, `.`, `_`, `-`. */
   name: string;
+  /** An option marked as secret, in zod by `.meta({ secret: true })`, is never printed. */
   options?: OptionsSchema<Options>;
   /** What the backend's process needs beyond its own files; as a function, when that depends on the options. */
   permissions?: Permissions | ((options: NoInfer<Options>) => Permissions);
   create(context: BackendContext<Options>): MaybePromise<Backend>;
 }): BackendDefinition {
+  refuseMisdeclared(definition);
   const { name, permissions } = definition;
   // Here and in `create`, the options were made by parseOptions of the same definition.
   const permissionsFor = (options: unknown): DeclaredPermissions =>
@@ -161,7 +167,8 @@ async function parseOptions<Options>(schema: OptionsSchema<Options> | undefined,
   }
   const result = await schema["~standard"].validate(value ?? {});
   if (result.issues === undefined) return result.value;
-  throw new ValidationError(formatIssues(result.issues, "backend_options", value ?? {}).join("; "));
+  const isMarked = markedSecrets(schema["~standard"]);
+  throw new ValidationError(formatIssues(result.issues, "backend_options", value ?? {}, isMarked).join("; "));
 }
 
 const OWN_METHODS = ["available", "close", "batch"];
@@ -170,6 +177,26 @@ const OWN_METHODS = ["available", "close", "batch"];
 export const BACKEND_METHODS: readonly BackendMethodName[] = [
   ...new Set(Object.values(METHODS).flatMap((method) => (method.backend === null ? [] : [method.backend]))),
 ];
+
+const NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
+const DECLARED = ["name", "options", "permissions", "create"];
+
+/** Node only strips types: without this, a misspelt `permissions` would be none. */
+function refuseMisdeclared(definition: Readonly<Record<string, unknown>>): void {
+  const { name, create } = definition;
+  if (typeof name !== "string" || !NAME.test(name)) {
+    const rule = "a name of up to 64 letters, digits, dots, underscores and dashes";
+    throw new ValidationError(`defineBackend({ name }): expected ${rule}, got ${describeValue(name)}`);
+  }
+  if (typeof create !== "function")
+    throw new ValidationError(`backend ${name}: create: expected a function, got ${describeValue(create)}`);
+  for (const key of Object.keys(definition)) {
+    if (DECLARED.includes(key)) continue;
+    const near = nearestWord(key, DECLARED);
+    const hint = near === undefined ? `what there is: ${DECLARED.join(", ")}` : `did you mean ${near}?`;
+    throw new ValidationError(`backend ${name}: defineBackend knows no ${key}; ${hint}`);
+  }
+}
 
 function refuseMalformed(name: string, backend: unknown): void {
   if (typeof backend !== "object" || backend === null) {

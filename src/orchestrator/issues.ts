@@ -29,10 +29,17 @@ export interface AnyIssue {
 
 const LONGEST_TEXT = 60;
 
-/** One sentence for each issue: the path from `root`, what was expected, what was there. */
-export function formatIssues(issues: readonly AnyIssue[], root: string, value: unknown): string[] {
+/** One sentence for each issue: the path from `root`, what was expected, what was there, unless that is a secret. */
+export function formatIssues(
+  issues: readonly AnyIssue[],
+  root: string,
+  value: unknown,
+  isMarked: (path: Path) => boolean = () => false,
+): string[] {
+  const isSecret = (path: Path): boolean =>
+    path.some((step) => typeof step === "string" && isSecretName(step)) || isMarked(path);
   const own = issues.map(toIssue);
-  return resolveUnions(own, value).flatMap((issue) => sentencesFor(issue, root, value));
+  return resolveUnions(own, value).flatMap((issue) => sentencesFor(issue, root, value, isSecret(issue.path)));
 }
 
 function toIssue(issue: AnyIssue): Issue {
@@ -75,15 +82,15 @@ function mergeTypes(issue: Issue, branches: readonly Issue[][]): Issue {
   };
 }
 
-function sentencesFor(issue: Issue, root: string, value: unknown): string[] {
+function sentencesFor(issue: Issue, root: string, value: unknown, isSecret: boolean): string[] {
   if (issue.code === "unrecognized_keys") {
     return (issue.keys ?? []).map((key) => `${pathText(root, [...issue.path, key])}: unknown key`);
   }
-  return [`${pathText(root, issue.path)}: ${complaint(issue, valueAt(value, issue.path))}`];
+  return [`${pathText(root, issue.path)}: ${complaint(issue, valueAt(value, issue.path), isSecret)}`];
 }
 
-function complaint(issue: Issue, found: unknown): string {
-  const hidden = issue.path.some((step) => typeof step === "string" && isSecretName(step)) && found !== undefined;
+function complaint(issue: Issue, found: unknown, isSecret: boolean): string {
+  const hidden = isSecret && found !== undefined;
   const got = hidden ? "a secret that is not shown" : describeValue(found);
   const expected = expectation(issue);
   if (expected === null && hidden) return "not accepted; the secret is not shown";
