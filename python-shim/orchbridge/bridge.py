@@ -72,6 +72,8 @@ class Bridge:
     # What the supervisor tells (Peer)
 
     def connected(self, connection: Connection) -> None:
+        self.health.connected(time.monotonic())
+        self._port.connected()
         self.operations.connected()
         if not MODERN:
             self.completions.second_stages.connected()

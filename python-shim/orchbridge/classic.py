@@ -9,7 +9,7 @@ from typing import Any, Deque, Dict, Iterable, List, Optional
 
 from .calls import GRACE, Calls, written
 from .completion import Events, Shapes
-from .connection import Connection
+from .connection import SHORT_WRITE, Connection
 from .failure import BadAnswer, BridgeFailure, CallTimeout, Unavailable, WireError
 from .generated.methods import Method
 from .second_stages import SecondStages
@@ -73,7 +73,7 @@ class Completions:
         connection = self._supervisor.connection
         if connection is not None:
             try:
-                self._send(connection, entry)
+                self._send(connection, entry, SHORT_WRITE)
             except BridgeFailure:
                 pass  # sent again by `wait`
         return completion
@@ -94,11 +94,11 @@ class Completions:
         self._stats.note(name, str(failure))
         return completion
 
-    def _send(self, connection: Connection, entry: _Submitted) -> None:
+    def _send(self, connection: Connection, entry: _Submitted, timeout: float) -> None:
         if entry.sent_on is connection:
             return
         params = {"call": entry.call, "method": f"classic/{entry.name}", "params": entry.params}
-        connection.notify("bridge/submit", params)
+        connection.notify("bridge/submit", params, timeout)
         entry.sent_on = connection
 
     # Waiting
@@ -127,12 +127,11 @@ class Completions:
         waiting = {entry.call: entry for entry in entries}
         try:
             while waiting:
-                now = time.monotonic()
                 nearest = min(self._deadline(entry, began) for entry in waiting.values())
                 connection = self._supervisor.wait_connected(nearest)
                 for entry in waiting.values():
-                    self._send(connection, entry)
-                self._ask(connection, waiting, max(0.0, nearest - now))
+                    self._send(connection, entry, _left(nearest))
+                self._ask(connection, waiting, _left(nearest))
                 self._give_up(waiting, began)
         except BridgeFailure as failure:
             for entry in waiting.values():
@@ -255,3 +254,7 @@ class Completions:
         with self._lock:
             submitted = len(self._submitted)
         return {"submitted": submitted, "running": self.second_stages.count()}
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

@@ -20,8 +20,10 @@ PAGE_LIMIT = 5000
 READ_SIZE = 256 * 1024
 # How long the background thread keeps away after it met a caller that reads.
 LINGER = 0.02
-# A cancellation or answer of ours may take this long to write; it is not worth more of a caller's time.
+# A cancellation may take this long to write; it is not worth more of a caller's time.
 SHORT_WRITE = 0.5
+# An answer of ours, from a thread of its own.
+LONG_WRITE = 10.0
 
 
 class Handler(Protocol):
@@ -73,7 +75,7 @@ class Connection:
         self._read_fd = read_fd
         os.set_blocking(read_fd, False)
         self._handler = handler
-        self._writer = FrameWriter(write_fd, lambda: self._closed, self._break, self._end)
+        self._writer = FrameWriter(write_fd, lambda: self._closed, self._end)
         self._parser = FrameParser()
         self._poller = select.poll()
         self._poller.register(read_fd, select.POLLIN)
@@ -145,9 +147,12 @@ class Connection:
         """Answers a request of the other side."""
         self._answer({"jsonrpc": "2.0", "id": request_id, "result": result})
 
-    def respond_error(self, request_id: Any, code: int, message: str, data: Dict[str, Any]) -> None:
+    def respond_error(
+        self, request_id: Any, code: int, message: str, data: Dict[str, Any], timeout: float = LONG_WRITE
+    ) -> None:
         """Answers a request of the other side with an error."""
-        self._answer({"jsonrpc": "2.0", "id": request_id, "error": {"code": code, "message": message, "data": data}})
+        error = {"code": code, "message": message, "data": data}
+        self._answer({"jsonrpc": "2.0", "id": request_id, "error": error}, timeout)
 
     def close(self, reason: str) -> None:
         """Settles every pending call with `reason`; calls made from now on fail with it at once.
@@ -192,6 +197,9 @@ class Connection:
             with self._mutex:
                 self._callers -= 1
                 self._followers.pop(pending, None)
+                # Its turn to read came just as it gave up.
+                if not pending.done and pending.wake.acquire(blocking=False):
+                    self._rouse_next()
 
     def _lead(self, pending: _Pending, deadline: float) -> None:
         try:
@@ -208,10 +216,14 @@ class Connection:
     def _stop_reading(self) -> None:
         self._reading.release()
         with self._mutex:
-            follower = next((entry for entry in self._followers if not entry.done), None)
-            if follower is not None:
-                del self._followers[follower]
-                follower.rouse()
+            self._rouse_next()
+
+    def _rouse_next(self) -> None:
+        """Makes it another caller's turn to read. Call with the mutex."""
+        follower = next((entry for entry in self._followers if not entry.done), None)
+        if follower is not None:
+            del self._followers[follower]
+            follower.rouse()
 
     def _run_background(self) -> None:
         poller = select.poll()
@@ -312,9 +324,9 @@ class Connection:
         except BridgeFailure:
             pass  # it is stuck or gone: the watchdog sees to that
 
-    def _answer(self, message: Dict[str, Any]) -> None:
+    def _answer(self, message: Dict[str, Any], timeout: float = LONG_WRITE) -> None:
         try:
-            self._send(message, time.monotonic() + 10)
+            self._send(message, time.monotonic() + timeout)
         except (DeadlinePassed, ConnectionLost):
             pass  # nobody is left who could read it
 

@@ -5,6 +5,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 # A restart within this time is nothing that an operator must hear of.
 GRACE = 5.0
+# So long what a former Node process reported stands, when its backend may have been another one.
+INHERITED = 60.0
 
 _DOWN = "ORCHBRIDGE_DOWN"
 _UNAVAILABLE = "ORCHBRIDGE_BACKEND_UNAVAILABLE"
@@ -21,6 +23,7 @@ class Health:
         self._lock = threading.Lock()
         self._own: Dict[str, Any] = {}
         self._of_node: Dict[str, Any] = {}
+        self._inherited_since: Optional[float] = None
         self._published: Optional[Dict[str, Any]] = None
         self._since: Dict[str, float] = {}
 
@@ -44,11 +47,21 @@ class Health:
             own[_FAILED] = _failed(failures)
         with self._lock:
             self._own = own
+            since = self._inherited_since
+            if since is not None and now - since >= INHERITED:
+                self._inherited_since = None
+                self._of_node = {}
         self._update()
+
+    def connected(self, now: float) -> None:
+        """A new Node process runs, which has reported nothing yet."""
+        with self._lock:
+            self._inherited_since = now
 
     def set_of_node(self, checks: Dict[str, Any]) -> None:
         """Replaces what the Node side reports."""
         with self._lock:
+            self._inherited_since = None
             self._of_node = {name: _check(check) for name, check in checks.items()}
         self._update()
 

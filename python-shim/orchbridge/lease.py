@@ -137,16 +137,19 @@ class Lease:
             if not self._claim():
                 return
         sent = time.monotonic()
-        self.owner = self._read()
+        found = self._read()
         self._problem = None
-        if self.owner is not None and self.owner.token == self.token:
+        if found is not None and found.token == self.token:
+            self.owner = found
             self._until = sent + TTL
             self._grant()
             return
         # Another leads, or the key was removed, or came out of a backup, or was set by a manager that hung meanwhile.
-        if self._leads(self.owner):
+        if self._leads(found):
             self._log.warning("the key %s did not name this manager any more, which leads: claimed again", KEY)
             self._claim()
+        else:
+            self.owner = found
 
     def _claim(self) -> bool:
         """Whether this manager leads now: a claim may reach the monitors long after it was made."""

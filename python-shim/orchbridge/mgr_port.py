@@ -4,7 +4,7 @@ import json
 import logging
 import threading
 import zlib
-from typing import Any, Callable, Dict, Optional, Protocol, Tuple
+from typing import Any, Callable, Dict, Optional, Protocol, Set, Tuple
 
 from .completion import Events
 from .connection import Connection
@@ -57,6 +57,8 @@ class MgrPort:
         self._manager = manager
         self._events = events
         self._log = log
+        # Progress events of the present Node process that have not ended.
+        self._open_events: Set[str] = set()
         self._workers = Workers("orchbridge-mgr-port", THREADS, WAITING, log)
         # However much a backend asks for, the journal does not wait behind it.
         self._journal = [Workers("orchbridge-journal", 1, WAITING, log) for _ in range(JOURNAL_THREADS)]
@@ -72,6 +74,12 @@ class MgrPort:
             "mgr/option": self._option,
         }
 
+    def connected(self) -> None:
+        """A new Node process runs: nobody ends the progress events of the one before."""
+        left, self._open_events = self._open_events, set()
+        for event in left:
+            self._events.fail(event, "the Node process that told of it has ended")
+
     def request(self, connection: Connection, request_id: Any, method: str, params: Any) -> None:
         """Takes a request; the answer follows from another thread."""
         workers = self._workers_for(method, params)
@@ -81,9 +89,10 @@ class MgrPort:
 
         lists_journal = method == "mgr/store_list" and workers is not self._workers
         if not (self._submit_behind_writes(serve) if lists_journal else workers.submit(serve)):
-            # From here: an answer of a few bytes, and nobody else is free.
+            # From here, where messages are read, since nobody else is free: so without a wait.
             text = f"{method}: {WAITING} requests to the manager are waiting already"
-            connection.respond_error(request_id, _UNAVAILABLE_ERROR, text, {"type": "UnavailableError", "errno": 11})
+            data = {"type": "UnavailableError", "errno": 11}
+            connection.respond_error(request_id, _UNAVAILABLE_ERROR, text, data, timeout=0.0)
 
     def _submit_behind_writes(self, serve: Callable[[], None]) -> bool:
         """Has it done after all that was asked of the journal before, by former Node processes too.
@@ -189,12 +198,15 @@ class MgrPort:
         if not isinstance(fraction, (int, float)) or isinstance(fraction, bool):
             raise BadValue(f"fraction: expected a number, got {json.dumps(fraction)[:40]}")
         failed = params.get("failed")
+        if failed is None and fraction < 1:
+            self._open_events.add(event)
+            self._events.update(event, message, float(fraction))
+            return {}
+        self._open_events.discard(event)
         if failed is not None:
             self._events.fail(event, str(failed))
-        elif fraction >= 1:
-            self._events.complete(event)
         else:
-            self._events.update(event, message, float(fraction))
+            self._events.complete(event)
         return {}
 
     def _cluster_log(self, params: Dict[str, Any]) -> Any:

@@ -2,13 +2,15 @@
 
 import logging
 import threading
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 from .failure import BridgeFailure, Unavailable
 from .followed import NOT_TAKEN_UP, Followed
 from .workers import Workers
 
 Remote = Callable[..., Any]
+
+MOST_EVENTS = 10_000
 
 
 class ProgressEvents:
@@ -21,27 +23,58 @@ class ProgressEvents:
         self._remote = remote
         self._more: Dict[str, Any] = {"add_to_ceph_s": True} if shown else {}
         self._log = log
-        self._workers = Workers("orchbridge-progress", 1, 10_000, log)
+        self._workers = Workers("orchbridge-progress", 1, 1, log)
+        self._lock = threading.Lock()
+        # What is not told yet, by event, oldest first: of updates the last one counts.
+        self._waiting: Dict[str, List[_Told]] = {}
+        self._telling = False
 
     def update(self, event: str, message: str, fraction: float) -> None:
-        """Makes the event, or changes its fraction: the progress module keeps the first message."""
-        self._tell("update", event, message, fraction, ["orchestrator"], **self._more)
+        """Makes the event, or changes its fraction, and its message from 16 on."""
+        self._tell(_Told("update", (event, message, fraction, ["orchestrator"]), self._more))
 
     def complete(self, event: str) -> None:
-        self._tell("complete", event)
+        self._tell(_Told("complete", (event,), {}))
 
     def fail(self, event: str, message: str) -> None:
-        self._tell("fail", event, message)
+        self._tell(_Told("fail", (event, message), {}))
 
-    def _tell(self, method: str, *args: Any, **more: Any) -> None:
-        def tell() -> None:
-            try:
-                self._remote("progress", method, *args, **more)
-            except Exception as error:  # the module may be off; nobody then sees events
-                self._log.debug("progress %s: %s", method, error)
+    def _tell(self, told: "_Told") -> None:
+        event = told.args[0]
+        with self._lock:
+            # An end is never dropped: its event would stand in `ceph -s` for good.
+            if told.method == "update" and event not in self._waiting and len(self._waiting) >= MOST_EVENTS:
+                self._log.warning("too many progress events are waiting; one was dropped")
+                return
+            of_event = self._waiting.setdefault(event, [])
+            if of_event and of_event[-1].method == told.method == "update":
+                of_event.pop()
+            of_event.append(told)
+            if self._telling:
+                return
+            self._telling = self._workers.submit(self._tell_all)
 
-        if not self._workers.submit(tell):
-            self._log.warning("too many progress events are waiting; one was dropped")
+    def _tell_all(self) -> None:
+        while True:
+            with self._lock:
+                event = next(iter(self._waiting), None)
+                if event is None:
+                    self._telling = False
+                    return
+                of_event = self._waiting.pop(event)
+            for method, args, more in of_event:
+                try:
+                    self._remote("progress", method, *args, **more)
+                except Exception as error:  # the module may be off; nobody then sees events
+                    self._log.debug("progress %s: %s", method, error)
+
+
+class _Told(NamedTuple):
+    """A call of the progress module."""
+
+    method: str
+    args: Tuple[Any, ...]
+    more: Dict[str, Any]
 
 
 class Operations:
@@ -83,7 +116,7 @@ class Operations:
                 self._followed.progressed(call, fraction, message)
         if title is None:
             return False
-        self._events.update(_event(call), message or title, fraction)
+        self._events.update(_event(call), f"{title}: {message}" if message else title, fraction)
         return True
 
     def end(self, call: str, failure: Optional[BridgeFailure] = None) -> Optional[str]:

@@ -22,16 +22,26 @@ class Workers:
         self._in_hand = 0
 
     def submit(self, work: Callable[[], None]) -> bool:
-        """Whether the work was taken; False when too much is waiting already."""
+        """Whether the work was taken; False when too much is waiting already, or no thread can be had."""
         with self._lock:
             try:
                 self._queue.put_nowait(work)
             except queue.Full:
                 return False
             self._in_hand += 1
-            if self._threads < min(self._most, self._in_hand):
-                self._threads += 1
-                threading.Thread(target=self._run, name=self._name, daemon=True).start()
+            if self._threads < min(self._most, self._in_hand) and not self._add_thread() and self._threads == 0:
+                self._queue.get_nowait()  # nobody would come for it
+                self._in_hand -= 1
+                return False
+        return True
+
+    def _add_thread(self) -> bool:
+        try:
+            threading.Thread(target=self._run, name=self._name, daemon=True).start()
+        except RuntimeError as error:  # the manager has as many as it may have
+            self._log.error("%s: %s", self._name, error)
+            return False
+        self._threads += 1
         return True
 
     def _run(self) -> None:

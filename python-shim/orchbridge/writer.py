@@ -1,4 +1,8 @@
-"""Writing frames to the Node process: one at a time, each with a deadline of its own."""
+"""Writing frames to the Node process: one at a time, each with a deadline of its own.
+
+A frame of which a part is out by its deadline goes on before the next one: nothing else may stand in its place. A
+process that stops reading for good is the watchdog's business.
+"""
 
 import os
 import select
@@ -20,22 +24,28 @@ class FrameWriter:
         self,
         fd: int,
         closed: Callable[[], Optional[str]],
-        broken: Callable[[str], None],
         ended: Callable[[], None],
     ) -> None:
         os.set_blocking(fd, False)
         self._fd = fd
         self._closed = closed
-        self._broken = broken
         self._ended = ended
         self._lock = threading.Lock()
+        # Of the frame before.
+        self._rest = memoryview(b"")
 
     def write(self, frame: bytes, deadline: float) -> None:
-        """Writes a whole frame. Raises DeadlinePassed or ConnectionLost."""
+        """Writes a frame, or begins to. Raises DeadlinePassed or ConnectionLost."""
         if not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
             raise DeadlinePassed
         try:
-            self._write(memoryview(frame), deadline)
+            self._rest = self._write(self._rest, deadline)
+            if self._rest:
+                raise DeadlinePassed
+            rest = self._write(memoryview(frame), deadline)
+            if len(rest) == len(frame):
+                raise DeadlinePassed
+            self._rest = rest
         finally:
             self._release()
 
@@ -53,23 +63,20 @@ class FrameWriter:
         if self._closed() is not None and self._fd >= 0:
             self.close()
 
-    def _write(self, data: memoryview, deadline: float) -> None:
-        sent = 0
-        while sent < len(data):
+    def _write(self, data: memoryview, deadline: float) -> memoryview:
+        """What the deadline has left over."""
+        while data:
             reason = self._closed()
             if reason is not None:
                 raise ConnectionLost(reason)
             try:
-                sent += os.write(self._fd, data[sent:])
+                data = data[os.write(self._fd, data) :]
             except BlockingIOError:
-                if self._wait_writable(deadline):
-                    continue
-                if sent == 0:
-                    raise DeadlinePassed from None
-                # Half a frame is out: whatever follows would be read as its rest.
-                self._broken(f"the Node process stopped reading within a message of {len(data)} bytes")
+                if not self._wait_writable(deadline):
+                    break
             except OSError:
                 self._ended()
+        return data
 
     def _wait_writable(self, deadline: float) -> bool:
         poller = select.poll()

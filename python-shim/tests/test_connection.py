@@ -1,16 +1,17 @@
 """The connection, against a real child process."""
 
 import gc
+import os
 import threading
 import time
 import unittest
-from typing import Any, List
+from typing import Any, Callable, List
 from unittest import mock
 
 from .peer import PeerTest, until
 
 from orchbridge import frames  # isort: skip
-from orchbridge.connection import Connection  # isort: skip
+from orchbridge.connection import Connection, _Pending  # isort: skip
 from orchbridge.failure import BadAnswer, BadValue, CallTimeout, ConnectionLost, WireError  # isort: skip
 
 
@@ -127,16 +128,24 @@ class Deadlines(PeerTest):
     def test_a_write_to_a_peer_that_stopped_reading_ends_at_its_deadline(self) -> None:
         self.peer.call("stop-reading", {})
         began = time.monotonic()
-        with self.assertRaisesRegex(ConnectionLost, "stopped reading within a message of"):
+        with self.assertRaises(CallTimeout):
             self.peer.call("echo", {"text": "x" * 8_000_000}, timeout=0.5)
         self.assertLess(time.monotonic() - began, 3)
-        self.assertTrue(self.peer.process.wait(5))
+
+    def test_a_message_that_is_partly_out_at_its_deadline_goes_on_before_the_next(self) -> None:
+        blocked = threading.Thread(target=lambda: self.peer.call("block", {"ms": 1500}))
+        blocked.start()
+        until("the peer to block", lambda: self.peer.connection.pending == 1)
+        with self.assertRaises(CallTimeout):
+            self.peer.call("echo", {"text": "x" * 8_000_000}, timeout=0.3)
+        self.assertEqual(self.peer.call("echo", {"text": "next"}, timeout=60), {"text": "next"})
+        blocked.join()
 
     def test_a_second_writer_does_not_wait_longer_than_its_own_deadline(self) -> None:
         self.peer.call("stop-reading", {})
 
         def write() -> None:
-            with self.assertRaises(ConnectionLost):
+            with self.assertRaises(CallTimeout):
                 self.peer.call("echo", {"text": "x" * 8_000_000}, timeout=1.5)
 
         first = threading.Thread(target=write)
@@ -148,6 +157,64 @@ class Deadlines(PeerTest):
             self.peer.call("echo", {}, timeout=0.3)
         self.assertLess(time.monotonic() - began, 1)
         first.join()
+
+
+class LateWake:
+    """The lock of a caller whose turn to read comes just after its time to wait has passed."""
+
+    def __init__(self, lock: Any, its_turn: Callable[[], None]) -> None:
+        self._lock = lock
+        self._its_turn = its_turn
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if not blocking:
+            return bool(self._lock.acquire(blocking=False))
+        del timeout
+        self._its_turn()
+        return False
+
+    def release(self) -> None:
+        self._lock.release()
+
+
+class Turns(unittest.TestCase):
+    """Over pipes of the test's own, which itself has the turn to read at first."""
+
+    def setUp(self) -> None:
+        to_us, self.answers = os.pipe()
+        self.written, from_us = os.pipe()
+        self.connection = Connection(to_us, from_us, mock.Mock())
+        self.addCleanup(os.close, to_us)
+        self.addCleanup(os.close, self.answers)
+        self.addCleanup(os.close, self.written)
+        self.addCleanup(self.connection.close, "the test is over")
+        self.connection._reading.acquire()
+
+    def call(self, name: str) -> Any:
+        answers: List[Any] = []
+        threading.Thread(target=lambda: answers.append(self.connection.call(name, {}, 60)), daemon=True).start()
+        return answers
+
+    def test_one_who_gives_up_hands_its_turn_on(self) -> None:
+        after: List[Any] = []
+        made: List[_Pending] = []
+
+        def its_turn() -> None:
+            after.append(self.call("after"))
+            until("the other caller to wait", lambda: len(self.connection._followers) == 2)
+            self.connection._stop_reading()
+
+        class Late(_Pending):
+            def __init__(self, *args: Any) -> None:
+                super().__init__(*args)
+                made.append(self)
+                if len(made) == 1:
+                    self.wake = LateWake(self.wake, its_turn)  # type: ignore[assignment]
+
+        with mock.patch("orchbridge.connection._Pending", Late), self.assertRaises(CallTimeout):
+            self.connection.call("first", {}, 60)
+        os.write(self.answers, frames.encode({"jsonrpc": "2.0", "id": 2, "result": "here"}))
+        self.assertEqual(until("the answer", lambda: after[0]), ["here"])
 
 
 class Ends(PeerTest):

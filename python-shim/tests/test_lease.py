@@ -110,6 +110,20 @@ class Claims(LeaseTest):
         self.assertEqual(self.monitors.asked.count("config-key set"), 1)
         self.assertEqual(self.monitors.asked.count("mgr dump"), 1)
 
+    def test_its_owner_is_known_while_a_key_that_was_removed_is_claimed_again(self) -> None:
+        self.start()
+        owners: List[Any] = []
+        command = self.monitors.command
+
+        def noting(cmd: Dict[str, Any]) -> Tuple[int, str, str]:
+            owners.append(self.lease.owner)
+            return command(cmd)
+
+        self.lease._mon_command = noting
+        del self.monitors.store[KEY]
+        until("the second claim", lambda: self.monitors.owner() == self.lease.token)
+        self.assertNotIn(None, owners)
+
     def test_it_takes_over_from_whoever_was_there_and_fences_him_off(self) -> None:
         self.monitors.claim_of("y", 7)
         self.start()

@@ -41,19 +41,23 @@ class Asked:
 
     def __init__(self) -> None:
         self.answers: Dict[Any, Any] = {}
+        self.waited = 0.0
 
     def respond(self, request_id: Any, result: Any) -> None:
         self.answers[request_id] = result
 
-    def respond_error(self, request_id: Any, code: int, message: str, data: Any) -> None:
+    def respond_error(self, request_id: Any, code: int, message: str, data: Any, timeout: float = 10.0) -> None:
         self.answers[request_id] = (code, message)
+        if code == 1005:
+            self.waited = timeout
 
 
 class WhoWaits(unittest.TestCase):
     def setUp(self) -> None:
         self.manager = Manager()
         self.log, self.logged = list_log("port")
-        events = ProgressEvents(lambda *_args, **_more: None, True, self.log)
+        self.told: List[Any] = []
+        events = ProgressEvents(lambda _module, *call, **_more: self.told.append(call), True, self.log)
         self.port = MgrPort(self.manager, events, self.log)  # type: ignore[arg-type]
         self.connection = Asked()
         self.addCleanup(self.manager.gate.set)
@@ -74,6 +78,7 @@ class WhoWaits(unittest.TestCase):
         self.flood()
         refused = [answer for answer in self.connection.answers.values() if answer[0] == 1005]
         self.assertTrue(refused)
+        self.assertEqual(self.connection.waited, 0.0, "that thread reads the messages")
         self.ask("set", "mgr/store_set", key="op/c1", value="v")
         self.ask("list", "mgr/store_list", prefix="op/")
         self.ask("rm", "mgr/store_set", key="op/c1", value=None)
@@ -116,6 +121,17 @@ class WhoWaits(unittest.TestCase):
             self.assertFalse(self.manager.listed.wait(0.05))
             self.manager.journal.set()
             self.answered(("set", n), ("list", n))
+
+    def test_progress_of_a_process_that_ended_ends_too(self) -> None:
+        for event in ("drain", "done"):
+            self.ask(event, "mgr/progress", id=event, message="m", fraction=0.5)
+            self.answered(event)
+        self.ask("end", "mgr/progress", id="done", message="m", fraction=1)
+        until("the end", lambda: ("complete", "done") in self.told)
+        self.port.connected()
+        self.port.connected()
+        until("the failure", lambda: ("fail", "drain", "the Node process that told of it has ended") in self.told)
+        self.assertEqual([call[0] for call in self.told].count("fail"), 1)
 
     def test_a_value_is_never_told_in_an_error(self) -> None:
         self.ask(1, "mgr/store_set", key="op/a", value={"password": "MARKED"})

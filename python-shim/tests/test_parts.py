@@ -13,7 +13,7 @@ from .peer import list_log, until
 
 from orchbridge import node, settings  # isort: skip
 from orchbridge.failure import BadValue  # isort: skip
-from orchbridge.health import GRACE, MOST_LINES, Health  # isort: skip
+from orchbridge.health import GRACE, INHERITED, MOST_LINES, Health  # isort: skip
 from orchbridge.mgr_port import plain  # isort: skip
 from orchbridge.restarts import Restarts  # isort: skip
 from orchbridge.settings import Settings, SettingsError, read_settings  # isort: skip
@@ -226,6 +226,20 @@ class HealthChecks(unittest.TestCase):
         self.assertEqual(sorted(self.published[-1]), ["ORCHBRIDGE_DOWN", "ORCHBRIDGE_OPERATION_FAILED"])
         self.assertEqual(len(self.published), 2)
 
+    def test_what_a_former_process_reported_stands_until_the_next_one_has_had_its_time(self) -> None:
+        self.health.set_of_node({"LOCAL": {"severity": "warning", "summary": "s", "detail": []}})
+        self.health.connected(100.0)
+        self.health.look(99.0 + INHERITED, None, None, False)
+        self.assertEqual(sorted(self.published[-1]), ["LOCAL"])
+        self.health.look(100.0 + INHERITED, None, None, False)
+        self.assertEqual(self.published[-1], {})
+
+    def test_what_the_next_process_reports_stays(self) -> None:
+        self.health.connected(100.0)
+        self.health.set_of_node({"LOCAL": {"severity": "warning", "summary": "s", "detail": []}})
+        self.health.look(1000.0, None, None, False)
+        self.assertEqual(sorted(self.published[-1]), ["LOCAL"])
+
     def test_failed_operations_are_told_at_once_and_cleared(self) -> None:
         self.health.look(0.0, None, None, False, ["operation c1 (Scheduled mds.a) failed: away"])
         self.health.look(1.0, "gone", None, False, ["operation c1 (Scheduled mds.a) failed: away"])
@@ -265,6 +279,17 @@ class Threads(unittest.TestCase):
         gate.set()
         until("the rest to run", lambda: len(running) == 5)
         self.assertEqual(logged.texts, [])
+
+    def test_work_is_refused_when_no_thread_can_be_had_and_taken_again_later(self) -> None:
+        log, logged = list_log("workers")
+        workers = Workers("test", threads=1, waiting=2, log=log)
+        done: List[int] = []
+        with mock.patch("threading.Thread.start", side_effect=RuntimeError("can't start new thread")):
+            for _ in range(3):
+                self.assertFalse(workers.submit(lambda: done.append(0)))
+        self.assertIn("can't start new thread", logged.texts[0])
+        self.assertTrue(workers.submit(lambda: done.append(1)))
+        until("the work that was taken", lambda: done == [1])
 
     def test_a_bug_ends_no_thread(self) -> None:
         log, logged = list_log("workers")

@@ -1,5 +1,6 @@
 """Progress events of operations: begun, kept over the end of a Node process, and always ended."""
 
+import threading
 import unittest
 import weakref
 from typing import Any, List
@@ -25,7 +26,12 @@ class EventsTest(unittest.TestCase):
         self.told.append((args, kwargs))
 
     def methods(self) -> List[str]:
-        return [args[1] for args, _ in self.told]
+        """In their order; of updates one after another, one may stand for all."""
+        methods: List[str] = []
+        for args, _ in self.told:
+            if [*methods[-1:], args[1]] != ["update", "update"]:
+                methods.append(args[1])
+        return methods
 
 
 class Events(EventsTest):
@@ -33,8 +39,15 @@ class Events(EventsTest):
         self.operations.begin("c1", "Scheduled mds.a update...")
         self.assertTrue(self.operations.report("c1", 0.5, "half"))
         self.assertEqual(self.operations.end("c1"), "Scheduled mds.a update...")
-        until("three calls", lambda: self.methods() == ["update", "update", "complete"])
+        until("both", lambda: self.methods() == ["update", "complete"])
         self.assertEqual({args[2] for args, _ in self.told}, {"orchbridge-c1"})
+
+    def test_its_title_stays_in_what_is_shown(self) -> None:
+        self.operations.begin("c1", "one")
+        self.operations.report("c1", 0.5, "half")
+        self.operations.report("c1", 0.75, "")
+        until("all", lambda: [args[4] for args, _ in self.told][-1:] == [0.75])
+        self.assertLessEqual([args[3] for args, _ in self.told], ["one", "one: half", "one"])
 
     def test_what_is_unknown_is_nobodys(self) -> None:
         self.assertFalse(self.operations.report("c9", 0.5, ""))
@@ -56,6 +69,36 @@ class Events(EventsTest):
         operations = Operations(ProgressEvents(mock.Mock(side_effect=ImportError("off")), True, self.log))
         operations.begin("c1", "one")
         until("the line in the log", lambda: any("off" in text for text in self.logged.texts))
+
+
+class Waiting(unittest.TestCase):
+    """A progress module that stands still for a while."""
+
+    def setUp(self) -> None:
+        self.gate = threading.Event()
+        self.addCleanup(self.gate.set)
+        self.told: List[Any] = []
+        self.log, self.logged = list_log("events")
+        self.events = ProgressEvents(self.remote, True, self.log)
+
+    def remote(self, _module: str, *call: Any, **_more: Any) -> None:
+        self.gate.wait(60)
+        self.told.append(call[:2])
+
+    def test_the_last_update_of_each_is_told_and_no_end_is_dropped(self) -> None:
+        self.events.update("first", "", 0.0)
+        with mock.patch("orchbridge.progress.MOST_EVENTS", 2):
+            for n in range(3):
+                self.events.update("a", "", n / 10)
+                self.events.update("b", "", n / 10)
+                self.events.update("c", "", n / 10)
+            self.events.complete("a")
+            self.events.fail("first", "it was")
+        self.gate.set()
+        until("the ends", lambda: ("fail", "first") in self.told)
+        self.assertEqual(self.told.count(("update", "a")), 1)
+        self.assertIn(("complete", "a"), self.told)
+        self.assertTrue(any("one was dropped" in text for text in self.logged.texts))
 
 
 class Completion:
@@ -86,8 +129,8 @@ class OverTheEndOfAProcess(EventsTest):
         self.assertEqual(self.operations.sweep(0.0, True), [])
         self.assertEqual(self.operations.sweep(TAKEN_UP_WITHIN + 1, True), [])
         self.operations.end("c1")
-        until("the end", lambda: self.methods() == ["update", "update", "complete"])
-        self.assertEqual([args[4] for args, _ in self.told[:2]], [0.0, 0.25])
+        until("the end", lambda: self.methods() == ["update", "complete"])
+        self.assertEqual(self.told[-2][0][4], 0.25)
 
     def test_one_that_nobody_takes_up_is_ended_in_the_end(self) -> None:
         self.operations.begin("c1", "one")
@@ -97,8 +140,8 @@ class OverTheEndOfAProcess(EventsTest):
         self.assertEqual(self.operations.sweep(99.0 + TAKEN_UP_WITHIN, True), [])
         self.assertEqual(self.operations.sweep(100.0 + TAKEN_UP_WITHIN, True), [("c1", "one")])
         self.assertEqual(self.operations.titles(), {"c2": "of the new process"})
-        until("the failure", lambda: self.methods() == ["update", "update", "fail"])
-        self.assertEqual(self.told[-1][0][2:], ("orchbridge-c1", NOT_TAKEN_UP))
+        failure = ("progress", "fail", "orchbridge-c1", NOT_TAKEN_UP)
+        until("the failure", lambda: [args for args, _ in self.told if args[1] == "fail"] == [failure])
         self.assertEqual(self.operations.sweep(200.0 + TAKEN_UP_WITHIN, True), [])
 
     def test_a_process_that_is_not_ready_has_all_the_time(self) -> None:
@@ -135,7 +178,7 @@ class OverTheEndOfAProcess(EventsTest):
         self.operations.report("c1", 0.5, "")
         self.operations.begin("c1", "one")
         self.operations.end("c1")
-        until("the end", lambda: self.methods() == ["update", "update", "complete"])
+        until("the end", lambda: self.methods() == ["update", "complete"])
 
     def test_an_answer_that_names_one_that_has_ended_begins_nothing(self) -> None:
         self.operations.begin("c1", "one")
