@@ -15,12 +15,12 @@ from .generated.methods import SCHEMA_HASH
 from .health import Health
 from .lease import Lease
 from .mgr_port import MgrPort
-from .node import node_command
 from .option_values import OptionValues
 from .progress import Operations, ProgressEvents
 from .settings import DECLARED, Settings, read_settings
 from .stats import Stats
 from .supervisor import Supervisor
+from .surroundings import Surroundings
 
 if not MODERN:
     from .classic import Completions
@@ -40,9 +40,11 @@ class Bridge:
         self.health = Health(mgr.set_health_checks)
         events = ProgressEvents(mgr.remote, MODERN, self.log)
         self.operations = Operations(events)
+        surroundings = Surroundings(mgr, MODERN)
         self.supervisor = Supervisor(
             settings=self._settings,
-            command=node_command,
+            command=surroundings.command,
+            variables=surroundings.variables,
             session=self._session,
             peer=self,
             look=self._look,

@@ -56,17 +56,21 @@ class Declarations:
             link = NodeLink(command, _Nobody(), self._log)
         except OSError as error:
             raise BackendRefused(f"cannot start Node: {error}") from error
-        link.start()
         try:
+            link.start()
             return self.ask(link.connection, settings, timeout)
         except CallTimeout as late:
             link.kill("loading the backend took too long")
-            why = f"backend {settings.backend}: it was not loaded within {timeout:g} s"
-            raise BackendRefused(why) from late
+            raise BackendRefused(not_loaded(settings, timeout)) from late
         except BridgeFailure as failure:
             raise BackendRefused(f"backend {settings.backend}: {failure}") from failure
         finally:
             link.end("its backend was only looked at")
+
+
+def not_loaded(settings: Settings, timeout: float) -> str:
+    """For the operator, when there was no answer in time."""
+    return f"backend {settings.backend}: it was not loaded within {timeout:g} s"
 
 
 def _choice(settings: Settings) -> Any:

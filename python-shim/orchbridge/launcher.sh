@@ -13,6 +13,9 @@ shift
 umask 077
 ulimit -c 0
 
+# This shell's own, which it exports; bash does so with the last two all the same.
+unset PWD OLDPWD SHLVL _
+
 exec 3<&0 4>&1 </dev/null >&2
 "$@" &
 node=$!

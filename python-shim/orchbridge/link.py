@@ -2,12 +2,12 @@
 
 import logging
 import time
-from typing import Any, Callable, Dict, Protocol, Sequence
+from typing import Any, Callable, Dict, Mapping, Protocol, Sequence
 
 from .connection import Connection
 from .failure import BridgeFailure, CallTimeout
 from .permissions import Permissions
-from .process import NodeProcess, resident_bytes
+from .process import NOTHING, NodeProcess, resident_bytes
 
 STOP_TIMEOUT = 5.0
 # Silence after which Node is asked whether it lives, and how long it may take to answer, twice.
@@ -49,11 +49,16 @@ class NodeLink:
     """Starts a process. OSError when that is not possible."""
 
     def __init__(
-        self, command: Sequence[str], owner: Owner, log: logging.Logger, variables: Sequence[str] = ()
+        self,
+        command: Sequence[str],
+        owner: Owner,
+        log: logging.Logger,
+        variables: Sequence[str] = (),
+        given: Mapping[str, str] = NOTHING,
     ) -> None:
         self._started_with = (list(command), list(variables))
         self._silent_pings = 0
-        self._take(NodeProcess(command, log, variables), owner, log)
+        self._take(NodeProcess(command, log, variables, given), owner, log)
 
     def _take(self, process: Process, owner: Owner, log: logging.Logger) -> None:
         self._owner = owner
@@ -63,8 +68,8 @@ class NodeLink:
 
     def start(self) -> None:
         """From now on the owner hears of it."""
-        self.connection.start()
         self.process.watch(self._exited)
+        self.connection.start()
 
     def starts_like(self, command: Sequence[str], permissions: Permissions) -> bool:
         """Whether a process that is started so would be as this one."""
@@ -126,7 +131,10 @@ class NodeLink:
             self._log.exception("cannot take the notification %s of the Node process", method)
 
     def request(self, request_id: Any, method: str, params: Any) -> None:
-        self._owner.asked(self, request_id, method, params)
+        try:
+            self._owner.asked(self, request_id, method, params)
+        except Exception:
+            self._log.exception("cannot take the request %s of the Node process", method)
 
     def broken(self, reason: str) -> None:
         self.kill(reason)

@@ -22,9 +22,13 @@ class NodeMissing(Exception):
 
 
 def node_command(
-    settings: Settings, declared: Permissions = NONE, folder: str = FOLDER, cure: str = _PATH_OPTION
+    settings: Settings,
+    declared: Permissions = NONE,
+    folder: str = FOLDER,
+    cure: str = _PATH_OPTION,
+    cache: Optional[str] = None,
 ) -> List[str]:
-    """The command of the Node process, which may do what its backend declares.
+    """The command of the Node process, which may do what its backend declares, and keep compiled code in `cache`.
 
     NodeMissing tells what is in the way; `cure` is how another Node is named.
     """
@@ -34,7 +38,7 @@ def node_command(
     node = _find_node(settings, folder, cure)
     version = _checked_version(node, cure)
     memory = settings.memory_limit or DEFAULT_MEMORY_LIMIT
-    flags = [f"--max-old-space-size={memory}", *permission_flags(settings, declared, version, folder)]
+    flags = [f"--max-old-space-size={memory}", *permission_flags(settings, declared, version, folder, cache)]
     return [node, *flags, program, "serve", "--fd", "3", "4"]
 
 

@@ -2,7 +2,7 @@
 
 import os
 from dataclasses import dataclass, fields
-from typing import Any, Dict, Iterable, List, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from .settings import Settings
 
@@ -79,9 +79,14 @@ class Permissions:
 NONE = Permissions()
 
 
-def permission_flags(settings: Settings, declared: Permissions, version: Tuple[int, int], folder: str) -> List[str]:
-    """The flags of Node: `folder`, where this module is installed, the backend's package, and what it declares."""
-    cache = os.environ.get("ORCHBRIDGE_CACHE_DIR", "")
+def permission_flags(
+    settings: Settings, declared: Permissions, version: Tuple[int, int], folder: str, cache: Optional[str] = None
+) -> List[str]:
+    """The flags of Node: `folder`, where this module is installed, the backend's package, and what it declares.
+
+    `cache`: where it keeps compiled code, unless the environment says so.
+    """
+    cache = os.environ.get("ORCHBRIDGE_CACHE_DIR", cache)
     own = [path for path in (cache, settings.record_path) if path]
     backend = settings.backend if settings.backend is not None and settings.backend.startswith("/") else None
     package = [] if backend is None else package_of(backend)

@@ -14,6 +14,7 @@ from .log_lines import LineLog
 LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.sh")
 # Handed to the process besides ORCHBRIDGE_*.
 INHERITED = ("PATH", "HOME", "LANG", "TZ")
+NOTHING: Mapping[str, str] = {}
 _MEMORY_FLAG = "--max-old-space-size="
 # V8's last words.
 _OUT_OF_MEMORY = "JavaScript heap out of memory"
@@ -22,19 +23,31 @@ _OUT_OF_MEMORY = "JavaScript heap out of memory"
 CHILD_VARIABLE = "ORCHBRIDGE_FORMER_CHILD"
 
 
-def child_environment(environ: Mapping[str, str], declared: Sequence[str] = ()) -> Dict[str, str]:
-    """What of the manager's environment the Node process gets; `declared`: more names, which its backend needs."""
-    return {
+def child_environment(
+    environ: Mapping[str, str], declared: Sequence[str] = (), given: Mapping[str, str] = NOTHING
+) -> Dict[str, str]:
+    """What of the manager's environment the Node process gets; `declared`: more names, which its backend needs.
+
+    `given`: what it gets where that does not have it.
+    """
+    inherited = {
         name: value
         for name, value in environ.items()
         if name in INHERITED or name in declared or (name.startswith("ORCHBRIDGE_") and name != CHILD_VARIABLE)
     }
+    return {**given, **inherited}
 
 
 class NodeProcess:
     """A running Node process. `read_fd` and `write_fd` are the protocol's ends; whoever uses them closes them."""
 
-    def __init__(self, command: Sequence[str], log: logging.Logger, variables: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: logging.Logger,
+        variables: Sequence[str] = (),
+        given: Mapping[str, str] = NOTHING,
+    ) -> None:
         self._lines = LineLog(log)
         self._memory_flag = next((word for word in command if word.startswith(_MEMORY_FLAG)), "")
         self._asked: Optional[str] = None
@@ -43,11 +56,19 @@ class NodeProcess:
         self._reaped = False
         self._exited = threading.Event()
         self.end = ""
-        environment = child_environment(os.environ, variables)
+        environment = child_environment(os.environ, variables, given)
         self._popen, self.read_fd, self.write_fd, self._lifeline = _start(command, environment)
         _remember(self._popen.pid)
         self._stderr = threading.Thread(target=self._pump_stderr, name="orchbridge-stderr", daemon=True)
-        self._stderr.start()
+        try:
+            self._stderr.start()
+        except RuntimeError as error:  # no more threads
+            self._kill_group()
+            self._popen.communicate()
+            _forget(self.pid)
+            for fd in (self.read_fd, self.write_fd, self._lifeline):
+                os.close(fd)
+            raise OSError(str(error)) from error
 
     def watch(self, on_exit: Callable[[str], None]) -> None:
         """Calls `on_exit` at the end, from a thread of its own, with the sentence that explains it. Call once."""

@@ -3,16 +3,18 @@
 import logging
 import threading
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Protocol
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Protocol
 
 from .attach import STANDS_STILL, AttachedLink, NotAttached
 from .connection import Connection
-from .declarations import BackendRefused, Declarations
+from .declarations import BackendRefused, Declarations, not_loaded
 from .failure import BridgeFailure, CallTimeout, Unavailable, WireError
 from .link import PING_TIMEOUT, NodeLink, introduction
 from .node import NodeMissing
 from .permissions import NONE, Permissions
+from .process import NOTHING
 from .restarts import Restarts
 from .settings import UNSET_BACKEND, Settings, SettingsError
 
@@ -22,6 +24,8 @@ PATIENCE = 5.0
 # Node may be installed or replaced at any time.
 MISSING_RETRY = 10.0
 TICK = 1.0
+# How often who ends a process looks for a start that is in the way.
+GIVE_UP = 0.05
 
 
 class Peer(Protocol):
@@ -59,9 +63,11 @@ class Supervisor:
         peer: Peer,
         look: Callable[[], None],
         log: logging.Logger,
+        variables: Callable[[List[str]], Mapping[str, str]] = lambda _: NOTHING,
     ) -> None:
         self._read_settings = settings
         self._command = command
+        self._variables = variables
         self._session = session
         self._peer = peer
         self._look = look
@@ -180,7 +186,7 @@ class Supervisor:
 
     def restart(self) -> None:
         """Ends the Node process on an operator's request and starts it anew at once."""
-        with self._lifecycle:
+        with self._no_start("a restart was requested"):
             self._restarts.forget()
             # Whatever was mended beside the options is looked at anew.
             self._declarations.forget()
@@ -202,19 +208,33 @@ class Supervisor:
         """Ends the Node process and `run`."""
         self._stopping = True
         self._wake.set()
-        with self._lifecycle:
+        with self._no_start("the module is shut down"):
             self._retire("the module is shut down")
+
+    @contextmanager
+    def _no_start(self, reason: str) -> Iterator[None]:
+        """Holds the lifecycle. A start that is under way is given up: a backend may hang while it is loaded."""
+        while not self._lifecycle.acquire(timeout=GIVE_UP):
+            with self._changed:
+                link = None if self._introduced else self._link
+            if link is not None:
+                link.process.expect_end(reason)
+                link.kill(reason)
+        try:
+            yield
+        finally:
+            self._lifecycle.release()
 
     # The loop
 
     def run(self) -> None:
         """Supervises until `stop`. Never raises: the manager would give up the whole module."""
         while not self._stopping:
-            try:
-                self._tick()
-                self._look()
-            except Exception:
-                self._log.exception("a bug in orchbridge's supervision")
+            for step in (self._look_at_options, self._tick, self._look):
+                try:
+                    step()
+                except Exception:
+                    self._log.exception("a bug in orchbridge's supervision")
             self._wake.wait(max(0.01, min(TICK, self._next_start - time.monotonic() if self._next_start else TICK)))
             self._wake.clear()
 
@@ -223,14 +243,11 @@ class Supervisor:
         # A machine that stood still for a while must not be taken for a silent Node.
         stood_still = now - self._last_tick > 4 * TICK + PING_TIMEOUT
         self._last_tick = now
-        if self._options_changed:
-            self._options_changed = False
-            self._take_options()
         link = self._link
         if link is None:
             with self._lifecycle:
                 if not self._stopping and self._stood_down is None and self._configured and now >= self._next_start:
-                    self._start()
+                    self._try_start()
         elif self._introduced:
             link.watch_memory(self.hello.get("pid"), self.settings.resident_limit)
             link.watch(stood_still)
@@ -238,10 +255,23 @@ class Supervisor:
                 self._configure(link, self.settings)
             self._last_tick = time.monotonic()
 
+    def _look_at_options(self) -> None:
+        if not self._options_changed:
+            return
+        self._options_changed = False
+        former = self.settings, self._configured
+        try:
+            self._take_options()
+        except Exception:
+            (self.settings, self._configured), self._options_changed = former, True  # the next look takes them
+            raise
+
     def _take_options(self) -> None:
         try:
             settings = self._read_settings()
-        except SettingsError as problem:
+            if self._link is not None and settings.node_path != self.settings.node_path:
+                self._command(settings, NONE)
+        except (SettingsError, NodeMissing) as problem:
             self._log.error("options: %s", problem)
             with self._changed:
                 kept = "; the former configuration stays in use" if self._configured else ""
@@ -288,6 +318,10 @@ class Supervisor:
             if not same:
                 self._keep(former, str(refused))
                 return
+        except CallTimeout:
+            # Whether the process itself stands still is for the watchdog to say.
+            self._keep(former, not_loaded(settings, START_TIMEOUT))
+            return
         except BridgeFailure as failure:
             self._log.error("could not ask for the permissions of the changed options: %s", failure)
             link.kill("it did not take the changed options")
@@ -321,6 +355,18 @@ class Supervisor:
             link.kill("it did not take the changed options")
 
     # One process
+
+    def _try_start(self) -> None:
+        try:
+            self._start()
+        except Exception:
+            link = self._link
+            if link is not None and not self._introduced:
+                # Perhaps nobody waits for its end yet: it is told here, and once only.
+                link.kill("its start failed in orchbridge")
+                link.connection.close("its start failed in orchbridge")
+                self.exited(link, "the Node process was ended: its start failed in orchbridge")
+            raise
 
     def _start(self) -> None:
         # What an attached process may do was not for us to say.
@@ -361,7 +407,7 @@ class Supervisor:
         if self.settings.attach is not None:
             return AttachedLink(self.settings.attach, self, self._log)
         command = self._command(self.settings, permissions)
-        return NodeLink(command, self, self._log, permissions.environment)
+        return NodeLink(command, self, self._log, permissions.environment, self._variables(command))
 
     def _with_declared(self, link: NodeLink) -> Optional[NodeLink]:
         """The process that may do what the backend declares: this one, or another in its place."""
@@ -480,7 +526,7 @@ class Supervisor:
             if self._link is not link:
                 return  # it was asked to end
             self._forget()
-            if self._stood_down is not None:
+            if self._stood_down is not None or link.process.end_was_asked:
                 return
             self.crashes += 1
             delay = self._restarts.ended(time.monotonic())

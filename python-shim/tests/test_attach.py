@@ -163,6 +163,23 @@ class Attached(AttachTest):
         until("the author's", lambda: len(author.peers) == 2 and self.supervisor.connection, 30)
         self.assertFalse(alive(own), "one process at a time")
 
+    def test_a_restart_does_not_wait_for_a_breakpoint_in_its_start(self) -> None:
+        author = self.arrive()
+        self.settings = Settings(attach=self.path, backend_options={"hang": True})
+        with mock.patch.object(subject, "START_TIMEOUT", 600.0):
+            self.thread.start()
+            until("the process", lambda: author.peers)
+            until("the introduction", lambda: (link := self.supervisor._link) and link.connection.pending)
+            os.kill(author.peers[0].pid, signal.SIGSTOP)
+            self.settings = Settings(attach=self.path)
+            restart = threading.Thread(target=self.supervisor.restart, daemon=True)
+            restart.start()
+            restart.join(60)
+            self.assertFalse(restart.is_alive(), "it waits for the start")
+            until("the next connection", lambda: self.supervisor.connection)
+        self.assertTrue(alive(author.peers[0].pid))
+        self.assertEqual(self.supervisor.crashes, 0)
+
 
 class Reconnects(AttachTest):
     def test_an_end_is_told_to_callers_and_the_next_process_is_connected_to(self) -> None:

@@ -110,6 +110,19 @@ class Declares(SupervisorTest):
         self.assertIn("the Node process exited with code 1", self.supervisor.available().reason)
         self.assertEqual((self.supervisor.crashes, self.call("echo", a=1)), (0, {"a": 1}))
 
+    def test_options_whose_check_takes_too_long_leave_the_former_ones_in_use(self) -> None:
+        self.start()
+        former = self.supervisor.hello["pid"]
+        with mock.patch.object(subject, "START_TIMEOUT", 0.5):
+            self.change(chosen(hang=True))
+            until("the problem to be known", lambda: self.supervisor.settings_error)
+        wanted = "backend stand-in: it was not loaded within 0.5 s; the former configuration stays in use"
+        self.assertEqual(self.supervisor.available().reason, wanted)
+        self.assertEqual(self.call("echo", a=1), {"a": 1})
+        self.assertEqual((self.supervisor.hello["pid"], self.supervisor.crashes), (former, 0))
+        self.change(Settings(backend="stand-in"))
+        self.available()
+
     def test_a_file_that_changed_is_asked_again(self) -> None:
         known = self.supervisor._declarations
         with mock.patch("orchbridge.declarations._file_state", return_value=1):

@@ -71,6 +71,9 @@ class Flags(unittest.TestCase):
         for path in ("/cache/*", "/records/one.jsonl"):
             self.assertIn(f"--allow-fs-write={path}", flags)
             self.assertIn(f"--allow-fs-read={path}", flags)
+        self.assertEqual(permission_flags(UNSET, NONE, NODE_24, "/module", "/made"), self.flags(), "it goes before")
+        del os.environ["ORCHBRIDGE_CACHE_DIR"]
+        self.assertIn("--allow-fs-write=/made/*", permission_flags(UNSET, NONE, NODE_24, "/module", "/made"))
 
     def test_a_lone_backend_may_read_its_own_folder(self) -> None:
         backend = self.file("lone/own.ts")

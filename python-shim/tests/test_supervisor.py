@@ -5,13 +5,14 @@ import signal
 import threading
 import time
 import unittest
-from typing import Any, List, Optional
+from typing import Any, Dict, List, Optional
 from unittest import mock
 
 from .peer import NODE, PEER, alive, list_log, until
 
 from orchbridge import link  # isort: skip
 from orchbridge import supervisor as subject  # isort: skip
+from orchbridge.connection import Connection  # isort: skip
 from orchbridge.failure import BridgeFailure, ConnectionLost, Unavailable  # isort: skip
 from orchbridge.node import NodeMissing  # isort: skip
 from orchbridge.permissions import NONE, Permissions  # isort: skip
@@ -28,11 +29,12 @@ class SupervisorTest(unittest.TestCase):
         self.missing: Optional[NodeMissing] = None
         self.connections: List[Any] = []
         self.told: List[Any] = []
+        self.introductions = 0
         self.log, self.logged = list_log("supervisor")
         self.supervisor = Supervisor(
             settings=self.read,
             command=self.command,
-            session=lambda: {"schema_hash": "x"},
+            session=self.introduction,
             peer=self,
             look=lambda: None,
             log=self.log,
@@ -48,8 +50,14 @@ class SupervisorTest(unittest.TestCase):
     def command(self, settings: Settings, permissions: Permissions = NONE) -> List[str]:
         if self.missing is not None:
             raise self.missing
+        if settings.node_path is not None:
+            raise NodeMissing(f"{settings.node_path} is not Node: --version answers ''; name another")
         flags = [] if settings.memory_limit is None else [f"--max-old-space-size={settings.memory_limit}"]
         return [NODE, *flags, PEER, "serve", "--fd", "3", "4"]
+
+    def introduction(self) -> Dict[str, Any]:
+        self.introductions += 1
+        return {"schema_hash": "x"}
 
     # Peer
 
@@ -234,8 +242,144 @@ class Restarts(SupervisorTest):
         os.kill(former, signal.SIGSTOP)
         with mock.patch.object(link, "STOP_TIMEOUT", 0.3):
             self.supervisor.restart()
-        self.assertFalse(alive(former))
+        until("its end", lambda: not alive(former))
         self.available()
+
+
+class Failures(SupervisorTest):
+    """Something raises here, in the manager's own process, where a start needs it."""
+
+    def fail_once(self, *_: Any) -> Any:
+        if self.raised:
+            return mock.DEFAULT
+        self.raised = True
+        raise RuntimeError("can't start new thread")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.raised = False
+
+    def end(self) -> None:
+        lines = self.logged.lines
+        told = [line for line in lines if "a bug in orchbridge's supervision" in line[1]]
+        self.assertEqual(len(told), 1)
+        lines.remove(told[0])
+        super().end()
+
+    def crashed_and_started_again(self) -> None:
+        self.available()
+        self.assertTrue(self.raised)
+        self.assertEqual(self.supervisor.crashes, 1)
+        self.assertIn("its start failed in orchbridge", self.supervisor.last_end or "")
+        self.assertEqual(self.call("echo", a=1), {"a": 1})
+
+    def test_an_introduction_that_cannot_be_made_is_a_crash(self) -> None:
+        with mock.patch.object(self.supervisor, "_session", mock.Mock(side_effect=self.fail_once, return_value={})):
+            self.thread.start()
+            self.crashed_and_started_again()
+
+    def test_a_peer_that_raises_is_a_crash(self) -> None:
+        with mock.patch.object(self, "connected", mock.Mock(side_effect=self.fail_once)):
+            self.thread.start()
+            self.crashed_and_started_again()
+
+    def test_a_reading_thread_that_cannot_be_started_is_a_crash(self) -> None:
+        start = Connection.start
+
+        def once(connection: Connection) -> None:
+            self.fail_once()
+            start(connection)
+
+        with mock.patch.object(Connection, "start", once):
+            self.thread.start()
+            self.crashed_and_started_again()
+
+    def test_a_failed_look_at_the_options_is_made_again_and_they_are_taken(self) -> None:
+        self.start()
+        self.settings = Settings(backend="stand-in", backend_options={"reason": "away"})
+        apply = self.supervisor._apply
+
+        def once(*changed: Settings) -> None:
+            self.fail_once()
+            apply(*changed)
+
+        with mock.patch.object(self.supervisor, "_apply", once):
+            self.supervisor.options_changed()
+            until("the new state", lambda: self.supervisor.available().reason == "away")
+        self.assertEqual((self.supervisor.starts, self.supervisor.crashes), (1, 0))
+
+
+class GivesUpAStart(SupervisorTest):
+    """An operator's restart, or the end of the module, while a process starts."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        patch = mock.patch.object(subject, "START_TIMEOUT", 600.0)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    def hang(self, **options: Any) -> None:
+        self.settings = Settings(backend="stand-in", backend_options=options)
+        self.thread.start()
+
+    def pending(self) -> bool:
+        link = self.supervisor._link
+        return link is not None and link.connection.pending > 0
+
+    def in_time(self, what: Any) -> None:
+        thread = threading.Thread(target=what, daemon=True)
+        thread.start()
+        thread.join(60)
+        self.assertFalse(thread.is_alive(), "it waits for the start")
+
+    def restarts_well(self) -> None:
+        self.settings = Settings(backend="stand-in")
+        with mock.patch("orchbridge.restarts.FIRST", 60.0):
+            self.in_time(self.supervisor.restart)
+            self.available()
+        self.assertEqual(self.supervisor.crashes, 0)
+        self.assertRegex(self.supervisor.last_end or "", "was ended on request.*: a restart was requested$")
+        self.assertTrue(self.supervisor.last_end_requested)
+
+    def ends_well(self) -> None:
+        self.in_time(self.supervisor.stop)
+        self.thread.join(60)
+        self.assertFalse(self.thread.is_alive())
+        self.assertEqual((self.supervisor.crashes, self.supervisor.connection), (0, None))
+
+    def test_a_restart_does_not_wait_for_a_backend_that_hangs_while_it_is_loaded(self) -> None:
+        self.hang(check={"hang": True})
+        until("the check to be asked", self.pending)
+        self.restarts_well()
+
+    def test_a_restart_does_not_wait_for_an_introduction_that_is_not_answered(self) -> None:
+        self.hang(hang=True)
+        until("the introduction to be asked", lambda: self.introductions and self.pending())
+        self.restarts_well()
+
+    def test_a_restart_gives_up_what_was_about_to_be_started_when_it_came(self) -> None:
+        about, go_on = threading.Event(), threading.Event()
+
+        def command(settings: Settings, permissions: Permissions) -> List[str]:
+            about.set()
+            go_on.wait(60)
+            return self.command(settings)
+
+        self.supervisor._command = command
+        self.hang(check={"hang": True})
+        self.assertTrue(about.wait(60))
+        threading.Timer(0.2, go_on.set).start()
+        self.restarts_well()
+
+    def test_the_end_of_the_module_does_not_wait_for_a_check(self) -> None:
+        self.hang(check={"hang": True})
+        until("the check to be asked", self.pending)
+        self.ends_well()
+
+    def test_the_end_of_the_module_does_not_wait_for_an_introduction(self) -> None:
+        self.hang(hang=True)
+        until("the introduction to be asked", lambda: self.introductions and self.pending())
+        self.ends_well()
 
 
 class StandsDown(SupervisorTest):
@@ -337,6 +481,30 @@ class Options(SupervisorTest):
         self.kill_node()
         until("the end", lambda: self.supervisor.last_end)
         self.assertEqual(self.call("echo", a=1), {"a": 1})
+
+    def test_a_node_that_is_none_leaves_the_former_one_running(self) -> None:
+        self.start()
+        former = self.supervisor.hello["pid"]
+        self.settings = Settings(backend="stand-in", node_path="/bin/true")
+        self.supervisor.options_changed()
+        until("the problem to be known", lambda: self.supervisor.settings_error)
+        wanted = "/bin/true is not Node: --version answers ''; name another; the former configuration stays in use"
+        self.assertEqual(self.supervisor.available().reason, wanted)
+        self.assertEqual((self.supervisor.hello["pid"], self.supervisor.down), (former, None))
+        self.assertEqual(self.call("echo", a=1), {"a": 1})
+        self.settings = Settings(backend="stand-in")
+        self.supervisor.options_changed()
+        self.available()
+        self.assertEqual((self.supervisor.hello["pid"], self.supervisor.starts), (former, 1))
+
+    def test_a_node_that_is_none_is_told_as_such_when_nothing_runs(self) -> None:
+        self.settings = Settings(backend="stand-in", node_path="/bin/true")
+        self.thread.start()
+        until("the problem to be known", lambda: self.supervisor.lasting)
+        self.assertIn("/bin/true is not Node", self.supervisor.down or "")
+        self.settings = Settings(backend="stand-in")
+        self.supervisor.options_changed()
+        self.available()
 
     def test_unchanged_options_disturb_nothing(self) -> None:
         self.start()

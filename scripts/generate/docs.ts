@@ -150,8 +150,8 @@ export function generateErrors(model: Model): string {
   return `${HEADER}
 # Errors
 
-Every error on the wire is \`{"code", "message", "data": {"type", "errno", …}}\`. Codes above 1000 are the bridge's own, negative
-ones JSON-RPC's. What \`ceph\` prints is the message alone, and its exit status is the error number.
+Every error on the wire is \`{"code", "message", "data": {"type", …}}\`; where \`data\` has no \`errno\`, that of the table holds.
+Codes above 1000 are the bridge's own, negative ones JSON-RPC's. What \`ceph\` prints is the message alone, and its exit status is the error number.
 
 | error | code | errno | Python exception | backends throw it |
 |---|---|---|---|---|

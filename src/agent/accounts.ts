@@ -1,5 +1,5 @@
 /** Users and groups by name, from the files of the host or of a root folder. */
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 import { ValidationError } from "../index.ts";
 import type { FileOwner } from "./durable-file.ts";
@@ -36,6 +36,8 @@ export function socketGroup(name: string | undefined): number {
 
 /** As whom daemons run: root runs them as another user, anybody else only as themselves. */
 export function daemonOwner(user: string, root: string | undefined): FileOwner {
+  if (root !== undefined && statSync(root, { throwIfNoEntry: false })?.isDirectory() !== true)
+    throw new ValidationError(`--root ${root}: there is no such folder on this host`);
   const own = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const wanted = userNamed(user, root) ?? (user === String(own.uid) ? own : undefined);
   if (wanted === undefined)

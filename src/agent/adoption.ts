@@ -4,8 +4,9 @@ import { askAdminSocket } from "./admin-socket.ts";
 import type { ForeignDaemon } from "./foreign.ts";
 import { typeAndId } from "./launch-plan.ts";
 import type { ManifestEntry } from "./manifest.ts";
+import { otherRootOf } from "./other-root.ts";
 import { originOf, whyStartedAgain } from "./outer-supervisor.ts";
-import { environmentOf, otherRootOf, ownerOf } from "./process-table.ts";
+import { environmentOf, ownerOf } from "./process-table.ts";
 import { adminSocketsOf } from "./sockets.ts";
 
 /** What programs of Ceph's heed; the rest is of whoever started it. */

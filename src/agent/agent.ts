@@ -5,9 +5,10 @@ import { hostname, networkInterfaces } from "node:os";
 import type { Readable, Writable } from "node:stream";
 
 import { Connection } from "../rpc/connection.ts";
-import { socketGroup } from "./accounts.ts";
+import { daemonOwner, socketGroup } from "./accounts.ts";
 import { answerOn, toWireError } from "./answers.ts";
 import { fsidIn } from "./ceph-conf.ts";
+import { clearKeyrings } from "./daemon-files.ts";
 import { DAEMON_KINDS } from "./daemon-types.ts";
 import { Fleet } from "./fleet.ts";
 import { type ForeignDaemon, findStray } from "./foreign.ts";
@@ -22,7 +23,7 @@ import { bootId } from "./process-table.ts";
 import { type DaemonName, type Method, PROTOCOL } from "./protocol.ts";
 import type { AgentSettings } from "./settings.ts";
 import { listenSafely } from "./socket.ts";
-import { PACE, type Pace } from "./supervised.ts";
+import { PACE, type Pace } from "./supervision.ts";
 
 /** What the agent is made of beside its settings; tests put stand-ins in some places. */
 export interface AgentParts {
@@ -60,9 +61,12 @@ export class Agent {
 
   /** Takes the state folder, and brings the daemons to what its manifest says. */
   static async start(settings: AgentSettings, parts: AgentParts): Promise<Agent> {
+    for (const root of settings.roots.size === 0 ? [undefined] : settings.roots.values())
+      daemonOwner(settings.user, root); // none of its daemons could be started
     mkdirSync(settings.stateDir, { recursive: true, mode: 0o711 });
     const lock = takeLock(settings.stateDir);
     try {
+      clearKeyrings(settings.dataDir, parts.log);
       const agent = new Agent(settings, parts, lock, Manifest.open(settings.stateDir));
       await agent.#fleet.start();
       return agent;

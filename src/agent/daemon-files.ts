@@ -1,12 +1,13 @@
 /** The folders of daemons and what lies in them: keyrings, and the files of their definitions. */
-import { chownSync, existsSync, mkdirSync, readFileSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
-import { OrchestratorError, ValidationError } from "../index.ts";
+import { messageOf, OrchestratorError, ValidationError } from "../index.ts";
 import type { DaemonKind } from "./daemon-types.ts";
 import { codeOf, type FileOwner, syncFolder, writeDurably } from "./durable-file.ts";
 import { cleanEnvironment } from "./launching.ts";
+import type { AgentLog } from "./log.ts";
 import { runProgram } from "./program.ts";
 import type { CheckedParams } from "./protocol.ts";
 
@@ -57,9 +58,27 @@ export function makeFolder(folder: string, owner: FileOwner): boolean {
   return true;
 }
 
-/** Writes files into a daemon's folder, for its user's eyes only. */
+/** Where keyrings are while a program reads them, below the data folder. */
+export function keyringFolder(dataDir: string): string {
+  return join(dataDir, "tmp");
+}
+
+/** Takes away those that an agent left which was killed, with the files that were to become some. */
+export function clearKeyrings(dataDir: string, log: AgentLog): void {
+  const folder = keyringFolder(dataDir);
+  if (!existsSync(folder)) return;
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true }))
+      if (entry.isFile() && /^\.?(?:tool|mon)\./.test(entry.name)) rmSync(join(folder, entry.name), { force: true });
+  } catch (error) {
+    log.warn(`keyrings of a former agent may be left in ${folder}: ${messageOf(error)}`);
+  }
+}
+
+/** Writes files into a daemon's folder, for its user's eyes only. Those that are there already need no room on a full disk. */
 export async function writeFiles(folder: string, files: ReadonlyMap<string, string>, owner: FileOwner): Promise<void> {
-  for (const [name, text] of files) await writeDurably(join(folder, name), text, 0o600, owner);
+  for (const name of differing(folder, files))
+    await writeDurably(join(folder, name), files.get(name) ?? "", 0o600, owner);
 }
 
 /** Deletes a daemon's folder, or moves it below `aside` under a name that nothing has yet. */

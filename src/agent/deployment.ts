@@ -10,7 +10,8 @@ import { hasStore, makeStore } from "./mon-store.ts";
 import { commandLine } from "./process-table.ts";
 import type { AgentSettings } from "./settings.ts";
 import { takenPorts } from "./sockets.ts";
-import type { Supervised, Supervision } from "./supervised.ts";
+import type { Supervised } from "./supervised.ts";
+import type { Supervision } from "./supervision.ts";
 
 /**
  * Deploys it. The same definition again changes nothing. What it runs with changed: it is restarted, unless it is to be stopped;
@@ -27,7 +28,7 @@ export async function deployDaemon(
   const folder = site.plans.folderOf(definition.name, former);
   const changed = differing(folder, filesOf(definition));
   if (former !== undefined && changed.length === 0 && isSame(former, definition)) return;
-  const made = await lay(definition, folder, changed, settings, site);
+  const made = await lay(definition, folder, settings, site);
   try {
     await site.manifest.put(definition.name, entryOf(definition, former));
   } catch (error) {
@@ -83,19 +84,17 @@ function checkPorts({ name, ports }: Definition, { manifest }: Supervision): voi
 async function lay(
   definition: Definition,
   folder: string,
-  changed: readonly string[],
   settings: AgentSettings,
   site: Supervision,
 ): Promise<boolean> {
   const { name } = definition;
   const owner = site.plans.ownerOf(name);
-  const files = new Map([...filesOf(definition)].filter(([file]) => changed.includes(file)));
   const existed = existsSync(folder);
   try {
     if (site.plans.kindOf(name).prepared === "mkfs" && !hasStore(folder))
       await mkfs(definition, folder, settings, site);
     else makeFolder(folder, owner);
-    await writeFiles(folder, files, owner);
+    await writeFiles(folder, filesOf(definition), owner);
   } catch (error) {
     if (!existed) rmSync(folder, { recursive: true, force: true });
     throw error;

@@ -9,7 +9,8 @@ import type { ManifestEntry } from "./manifest.ts";
 import type { CheckedParams, Daemon, DaemonName } from "./protocol.ts";
 import { removeDaemon } from "./removal.ts";
 import type { AgentSettings } from "./settings.ts";
-import { Supervised, type Supervision } from "./supervised.ts";
+import { Supervised } from "./supervised.ts";
+import type { Supervision } from "./supervision.ts";
 
 /** After a boot the others need what comes before them. */
 const START_ORDER = ["mon", "mgr", "osd"];
@@ -60,14 +61,13 @@ export class Fleet {
   }
 
   async deploy(definition: CheckedParams<"daemon/deploy">["daemon"]): Promise<Daemon> {
-    const daemon = this.#daemon(definition.name);
-    await daemon.inTurn(() => deployDaemon(definition, daemon, this.#settings, this.#site));
+    await this.#inTurn(definition.name, (daemon) => deployDaemon(definition, daemon, this.#settings, this.#site));
     return this.#present(definition.name);
   }
 
   async act({ name, action }: CheckedParams<"daemon/act">): Promise<Daemon> {
-    const daemon = this.#known(name);
-    await daemon.inTurn(async () => {
+    this.#entry(name);
+    await this.#inTurn(name, async (daemon) => {
       const entry = this.#entry(name);
       const desired = action === "stop" ? "stopped" : "running";
       if (entry.desired !== desired) await this.#site.manifest.put(name, { ...entry, desired });
@@ -83,8 +83,7 @@ export class Fleet {
   async remove({ name, keep_data }: CheckedParams<"daemon/remove">): Promise<Record<string, never>> {
     const { manifest } = this.#site;
     if (!manifest.has(name)) throw unknown(name);
-    const daemon = this.#daemon(name);
-    await daemon.inTurn(async () => {
+    await this.#inTurn(name, async (daemon) => {
       const entry = manifest.get(name);
       if (entry === undefined) throw unknown(name);
       const removing = keep_data ? "keep_data" : "drop_data";
@@ -102,8 +101,7 @@ export class Fleet {
       const { found } = await this.#adoptable(name, service);
       return foreignShape(found);
     }
-    const daemon = this.#daemon(name);
-    await daemon.inTurn(async () => {
+    await this.#inTurn(name, async (daemon) => {
       if (manifest.has(name)) return;
       const { found, entry } = await this.#adoptable(name, service);
       await manifest.put(name, entry);
@@ -132,8 +130,7 @@ export class Fleet {
 
   /** Brings one to what the manifest says, which was found after a start of the agent. */
   async #settle(name: DaemonName): Promise<void> {
-    const daemon = this.#daemon(name);
-    await daemon.inTurn(async () => {
+    await this.#inTurn(name, async (daemon) => {
       const entry = this.#site.manifest.get(name);
       if (entry === undefined) return;
       if (entry.removing !== null) {
@@ -164,9 +161,10 @@ export class Fleet {
     return fresh;
   }
 
-  #known(name: DaemonName): Supervised {
-    this.#entry(name);
-    return this.#daemon(name);
+  /** Does work on a daemon after all that was asked for before. A removal among that ends its supervision: then another one begins. */
+  async #inTurn<T>(name: DaemonName, work: (daemon: Supervised) => Promise<T>): Promise<T> {
+    const daemon = this.#daemon(name);
+    return daemon.inTurn(() => (this.#daemon(name) === daemon ? work(daemon) : this.#inTurn(name, work)));
   }
 
   #entry(name: DaemonName): ManifestEntry {

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { NotFoundError, OrchestratorError } from "../index.ts";
 import { daemonOwner } from "./accounts.ts";
 import { confText } from "./ceph-conf.ts";
-import { makeFolder } from "./daemon-files.ts";
+import { keyringFolder, makeFolder } from "./daemon-files.ts";
 import { programPath } from "./daemon-types.ts";
 import { writeDurably } from "./durable-file.ts";
 import type { Handlers } from "./handlers.ts";
@@ -117,7 +117,7 @@ async function withAccount<Result>(
 ): Promise<Result> {
   const root = rootOf(settings, type);
   const owner = daemonOwner(settings.user, root);
-  const stem = join(settings.dataDir, "tmp", `tool.${randomUUID()}`);
+  const stem = join(keyringFolder(settings.dataDir), `tool.${randomUUID()}`);
   const [conf, keyring] = [`${stem}.conf`, `${stem}.keyring`];
   const run: Run = (program, args) =>
     runProgram(argvOf(program, args, root), cleanEnvironment(settings.dataDir), WITHIN_MS);

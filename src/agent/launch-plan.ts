@@ -8,6 +8,7 @@ import { type DaemonKind, type DaemonPlace, programPath } from "./daemon-types.t
 import type { FileOwner } from "./durable-file.ts";
 import { cleanEnvironment } from "./launching.ts";
 import type { Launch, ManifestEntry } from "./manifest.ts";
+import { folderInRoot } from "./other-root.ts";
 import type { DaemonName, DaemonType } from "./protocol.ts";
 import { type AgentSettings, rootOf } from "./settings.ts";
 
@@ -47,10 +48,12 @@ export class LaunchPlans {
     return daemonOwner(this.#settings.user, this.#rootOf(name));
   }
 
-  /** The daemon's folder. */
+  /** The daemon's folder, also of one that was adopted from another root folder. */
   folderOf(name: DaemonName, entry?: ManifestEntry): string {
     const { id } = typeAndId(name);
-    return entry?.adopted?.data ?? join(this.#settings.dataDir, this.kindOf(name).dataFolder(id));
+    const folder = entry?.adopted?.data ?? join(this.#settings.dataDir, this.kindOf(name).dataFolder(id));
+    const root = entry?.adopted?.root ?? null;
+    return root === null ? folder : folderInRoot(root, folder);
   }
 
   /** The program and what has to stand before it; throws when it is not installed. */

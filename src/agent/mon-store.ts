@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import { OrchestratorError } from "../index.ts";
-import { makeFolder } from "./daemon-files.ts";
+import { keyringFolder, makeFolder } from "./daemon-files.ts";
 import { type FileOwner, writeDurably } from "./durable-file.ts";
 import { cleanEnvironment } from "./launching.ts";
 import { runProgram } from "./program.ts";
@@ -33,7 +33,7 @@ export function hasStore(folder: string): boolean {
 /** Made beside its place and moved there whole, so that one whose making was interrupted is never started. */
 export async function makeStore(store: MonStore): Promise<void> {
   const fresh = `${store.folder}.new`;
-  const keyring = join(store.dataDir, "tmp", `mon.${store.id}.keyring`);
+  const keyring = join(keyringFolder(store.dataDir), `mon.${store.id}.keyring`);
   rmSync(fresh, { recursive: true, force: true });
   try {
     makeFolder(fresh, store.owner);

@@ -1,5 +1,15 @@
 /** What a daemon prints: one file a daemon, which it writes itself, so that nobody has to read for it to go on. */
-import { closeSync, copyFileSync, fstatSync, mkdirSync, openSync, readSync, statSync, truncateSync } from "node:fs";
+import {
+  closeSync,
+  copyFileSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  rmSync,
+  statSync,
+  truncateSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 
@@ -25,11 +35,24 @@ export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
-/** Keeps the former part of a file that grew too large as `.1`. Its writer appends, so it goes on at the new end. */
+/**
+ * Keeps the former part of a file that grew too large as `.1`, if the disk has room for it. Its writer appends, so it goes on at
+ * the new end. It never fails: what a daemon prints is not worth that it is supervised no more.
+ */
 export function boundOutput(path: string): void {
   if (sizeOf(path) <= LARGEST) return;
-  copyFileSync(path, `${path}.1`);
-  truncateSync(path);
+  const former = `${path}.1`;
+  if (!succeeds(() => copyFileSync(path, former))) succeeds(() => rmSync(former, { force: true }));
+  succeeds(() => truncateSync(path));
+}
+
+function succeeds(work: () => void): boolean {
+  try {
+    work();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** What a line of Ceph's begins with: its place in a dump, when, in which thread, how important. */

@@ -1,5 +1,5 @@
 /** What /proc tells of a process. A pid alone names nobody: it is used again; with its start time and the boot it does. */
-import { readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 
 /** In Linux' own unit for user programs, whatever the kernel was built with. */
 const TICKS_PER_SECOND = 100;
@@ -131,18 +131,4 @@ export function cgroupOf(pid: number): string {
 /** The process that started it, or took it up when that one ended. */
 export function parentOf(pid: number): number | undefined {
   return readStat(pid)?.parent;
-}
-
-/** Its root folder: null where that is the agent's own, undefined where it cannot be reached from here. */
-export function otherRootOf(pid: number): string | null | undefined {
-  const inside = folderIdentity(`/proc/${pid}/root/`);
-  if (inside === undefined || inside === folderIdentity("/")) return null;
-  // A link's text alone may be of another mount namespace.
-  const path = readlinkSync(`/proc/${pid}/root`);
-  return folderIdentity(path) === inside ? path : undefined;
-}
-
-function folderIdentity(path: string): string | undefined {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? undefined : `${stat.dev}:${stat.ino}`;
 }

@@ -2,11 +2,12 @@
 import { nodeProblem } from "../main/node-version.ts";
 import { agentCommand } from "./agent.ts";
 import { CommandError, UsageError } from "./errors.ts";
+import { ownStdout } from "./own-stdout.ts";
 
 async function main(words: string[]): Promise<void> {
   const problem = nodeProblem();
   if (problem !== undefined) throw new CommandError(problem);
-  if (words.includes("--help") || words.includes("-h")) process.stdout.write(agentCommand.usage);
+  if (words.includes("--help") || words.includes("-h")) ownStdout().write(agentCommand.usage);
   else await agentCommand.run(words);
 }
 

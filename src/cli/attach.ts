@@ -1,8 +1,8 @@
 /** `orchbridge attach`: serves managers of this host from a process that its author started, usually under a debugger. */
 
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import type { Server, Socket } from "node:net";
-import { isAbsolute, resolve } from "node:path";
+import { dirname, isAbsolute, resolve } from "node:path";
 import { userNamed } from "../agent/accounts.ts";
 import { listenSafely } from "../agent/socket.ts";
 import { builtInBackends, loadBackend } from "../main/load-backend.ts";
@@ -13,9 +13,12 @@ import type { Session } from "../orchestrator/ports.ts";
 import { attachLog } from "./attach/log.ts";
 import { attachUsage, DEFAULT_SOCKET } from "./attach/usage.ts";
 import { paintFor } from "./dev/colours.ts";
+import { watchEnding } from "./ending.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { readWords } from "./options.ts";
+import { divertPrints, end, ownStdout } from "./own-stdout.ts";
 
+const EXIT_FAILED = 1;
 const EXIT_NO_BACKEND = 3;
 /** A manager renews the lease every two seconds. */
 const LEASE_PATIENCE_MS = 10_000;
@@ -34,9 +37,15 @@ export async function attach(args: string[]): Promise<void> {
   const [file = ""] = words;
   const path = options.get("socket") ?? DEFAULT_SOCKET;
   if (!isAbsolute(path)) throw new UsageError(`--socket ${path}: expected an absolute path`, attachUsage);
+  // A folder that a slip of the pen names is not made.
+  if (path !== DEFAULT_SOCKET && !existsSync(dirname(path)))
+    throw new CommandError(`--socket ${path}: there is no folder ${dirname(path)}`);
   const owner = socketOwner(options.get("user"));
   const backend = builtInBackends().includes(file) ? file : resolve(file);
+  divertPrints();
+  watchEnding(EXIT_NO_BACKEND);
   await loadable(backend);
+  watchEnding(EXIT_FAILED);
 
   const tell = options.has("json") ? tellJson : tellPerson;
   const paint = paintFor(process.stderr);
@@ -52,16 +61,15 @@ export async function attach(args: string[]): Promise<void> {
   server.close();
   rmSync(path, { force: true });
   await served.end();
-  // A backend may have left a timer or a socket behind.
-  process.stdout.write("", () => process.exit(0));
+  end(0);
 }
 
 function tellPerson(_event: string, text: string): void {
-  process.stdout.write(`${text}\n`);
+  ownStdout().write(`${text}\n`);
 }
 
 function tellJson(event: string, _text: string, more: object): void {
-  process.stdout.write(`${JSON.stringify({ event, ...more })}\n`);
+  ownStdout().write(`${JSON.stringify({ event, ...more })}\n`);
 }
 
 function waiting(file: string, path: string): string {

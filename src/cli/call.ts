@@ -1,19 +1,37 @@
 /** `orchbridge call`: one call of one backend method, without a manager. */
 
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { onAbort } from "../orchestrator/with-signal.ts";
 import { type NamedMethod, namedMethod } from "./call/method.ts";
 import { type CallReport, printJson, printReadable } from "./call/report.ts";
 import { callUsage } from "./call/usage.ts";
-import { AuthorLog } from "./dev/author-log.ts";
+import { AuthorLog, strayException } from "./dev/author-log.ts";
 import { paintFor } from "./dev/colours.ts";
 import { readJson } from "./dev/given-options.ts";
 import { OperationsInFlight } from "./dev/in-flight.ts";
 import { ProgressLines } from "./dev/progress-lines.ts";
-import { type Answered, AuthorSession } from "./dev/session.ts";
+import { type Answered, AuthorSession, type CallFailure } from "./dev/session.ts";
+import { watchEnding } from "./ending.ts";
 import { CommandError, UsageError } from "./errors.ts";
-import { readWords } from "./options.ts";
+import { readSeconds, readWords } from "./options.ts";
+import { divertPrints, end } from "./own-stdout.ts";
 
+const EXIT_FAILED = 1;
+const EXIT_PARAMS = 2;
 /** The status where there is no backend to call. */
 const EXIT_NO_BACKEND = 3;
+/** What a shell shows for a program that Ctrl-C ended. */
+const EXIT_INTERRUPTED = 130;
+
+/** A timer of Node's holds no more; a longer one ends at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+const INTERRUPTED: CallFailure = {
+  type: "RequestCancelled",
+  errno: "ECANCELED",
+  message: "interrupted",
+  stack: undefined,
+};
 
 /** Runs the command; sets the exit status. */
 export async function call(args: string[]): Promise<void> {
@@ -30,44 +48,77 @@ export async function call(args: string[]): Promise<void> {
   );
   const [file = "", word = "", params] = words;
   const method = knownMethod(word);
-  const work: Work = {
-    method,
-    params: checkedParams(method, readJson(params, "PARAMS", callUsage) ?? {}),
-    timeoutMs: seconds(options.get("timeout") ?? "60") * 1000,
-    wait: !options.has("no-wait"),
-  };
+  const checked = method.check(givenParams(params));
+  const timeoutMs = readSeconds(options.get("timeout") ?? "60", "timeout", callUsage);
+  const given = readJson(options.get("options"), "--options", callUsage) ?? null;
   const json = options.has("json");
+  let reported = false;
+  const report = (what: CallReport): void => {
+    // There is one document; what comes after it is for a person.
+    (json && !reported ? printJson : printReadable)(what);
+    reported = true;
+  };
+  const failed = (failure: CallFailure): void => report({ result: null, operations: [], failure });
+  if ("issues" in checked) {
+    const message = checked.issues.join("; ");
+    if (!json) throw new CommandError(message, { status: EXIT_PARAMS });
+    failed({ type: "ValidationError", errno: "EINVAL", message, stack: undefined });
+    return end(EXIT_PARAMS);
+  }
   const paint = paintFor(process.stderr);
   const tell = (line: string): void => void process.stderr.write(`${line}\n`);
   const log = new AuthorLog((line, level) => tell(paint(line, level === "error" ? "red" : "yellow")), "warn");
   const lines = new ProgressLines(process.stderr, !json);
-  const ended: CallReport["operations"] = [];
+  const ended: Operation[] = [];
   const inFlight = new OperationsInFlight({
     state: () => undefined,
     moved: (operation) => lines.moved(operation),
     ended(operation, error) {
+      if (reported) return; // given up with the backend
       lines.ended(operation);
       ended.push({ ...operation, failure: error === undefined ? undefined : session.failureOf(error) });
     },
   });
-  const given = readJson(options.get("options"), "--options", callUsage) ?? null;
   const session = new AuthorSession({ file, options: given, dialect: method.dialect, log, inFlight, tell });
-  const reason = await session.start();
+  divertPrints();
+  const bug = (what: { message: string; stack?: string }): void =>
+    failed({ type: "InternalError", errno: "EIO", stack: undefined, ...what });
+  let status = EXIT_NO_BACKEND;
+  process.on("uncaughtException", (error) => {
+    bug(strayException(error));
+    end(status);
+  });
+  watchEnding(status, (message) => bug({ message }));
+  const reason = await started(session, timeoutMs);
   if (reason !== undefined) {
     if (!json) throw noBackend(reason, log);
-    printJson({
-      result: null,
-      operations: [],
-      failure: { type: "NoBackend", errno: "EAGAIN", ...log.explained(reason) },
-    });
-    process.exit(EXIT_NO_BACKEND);
+    failed({ type: "UnavailableError", errno: "EAGAIN", ...log.explained(reason) });
+    return end(EXIT_NO_BACKEND);
   }
-  const report = await made(session, inFlight, ended, work);
+  status = EXIT_FAILED;
+  watchEnding(status, (message) => bug({ message }));
+  const work: Work = { method, params: checked.params, timeoutMs, wait: !options.has("no-wait") };
+  const made = await make(session, inFlight, ended, work);
+  // So that a rejection that nobody handles is heard of.
+  await nextTurn();
+  if (json || made.failure !== INTERRUPTED) report(made);
+  if (made.interrupted) tell(INTERRUPTED.message);
   await session.close();
-  (json ? printJson : printReadable)(report);
-  process.exitCode = report.failure === undefined && ended.every(({ failure }) => failure === undefined) ? 0 : 1;
-  // A backend may have left a timer or a socket behind.
-  process.stdout.write("", () => process.exit());
+  end(statusOf(made));
+}
+
+type Operation = CallReport["operations"][number];
+
+/** Why there is no backend, or undefined when there is. */
+async function started(session: AuthorSession, timeoutMs: number): Promise<string | undefined> {
+  const late = Promise.withResolvers<string>();
+  const sentence = `the backend was not loaded and created within ${timeoutMs / 1000} s`;
+  const timer = setTimeout(late.resolve, Math.min(timeoutMs, LONGEST_TIMER_MS), sentence);
+  // Where nothing else is left, the wait is in vain.
+  timer.unref();
+  const reason = await Promise.race([session.start(), late.promise]);
+  clearTimeout(timer);
+  return reason;
 }
 
 interface Work {
@@ -77,27 +128,43 @@ interface Work {
   readonly wait: boolean;
 }
 
-async function made(
+interface Made extends CallReport {
+  readonly interrupted: boolean;
+}
+
+async function make(
   session: AuthorSession,
   inFlight: OperationsInFlight,
-  operations: CallReport["operations"],
+  ended: readonly Operation[],
   { method, params, timeoutMs, wait }: Work,
-): Promise<CallReport> {
+): Promise<Made> {
   const stop = new AbortController();
-  process.once("SIGINT", () => stop.abort(new CommandError("interrupted")));
+  process.once("SIGINT", () => stop.abort(new CommandError(INTERRUPTED.message)));
   let answered: Answered;
   try {
     answered = await session.call(method.wire, params, { timeoutMs, signal: stop.signal });
   } catch (error) {
-    return { result: null, operations, failure: session.failure(error, method.wire) };
+    const interrupted = stop.signal.aborted;
+    const failure = interrupted ? INTERRUPTED : session.failure(error, method.wire);
+    return { result: null, operations: [], failure, interrupted };
   }
   if (wait) await Promise.race([inFlight.idle, aborted(stop.signal)]);
-  for (const operation of inFlight.all) operations.push({ ...operation, left: true, failure: undefined });
-  return { result: method.answer(answered.result), operations, failure: undefined };
+  const left = inFlight.all.map((operation): Operation => ({ ...operation, left: true, failure: undefined }));
+  return {
+    result: method.answer(answered.result),
+    operations: [...ended, ...left],
+    failure: undefined,
+    interrupted: wait && left.length > 0,
+  };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return new Promise((resolve) => onAbort(signal, () => resolve()));
+}
+
+function statusOf({ failure, operations, interrupted }: Made): number {
+  if (interrupted) return EXIT_INTERRUPTED;
+  return failure === undefined && operations.every((operation) => operation.failure === undefined) ? 0 : EXIT_FAILED;
 }
 
 function knownMethod(word: string): NamedMethod {
@@ -107,18 +174,11 @@ function knownMethod(word: string): NamedMethod {
   throw new UsageError(`there is no method ${JSON.stringify(word)}${hint}`, callUsage);
 }
 
-function checkedParams(method: NamedMethod, given: unknown): object {
+function givenParams(text: string | undefined): object {
+  const given = readJson(text, "PARAMS", callUsage) ?? {};
   if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new UsageError('PARAMS: expected an object, such as {"hostname": "h1"}', callUsage);
-  const checked = method.check(given);
-  if ("params" in checked) return checked.params;
-  throw new CommandError(checked.issues.join("; "), { status: 2 });
-}
-
-function seconds(text: string): number {
-  const number = Number(text);
-  if (!(number > 0)) throw new UsageError(`--timeout: expected a number of seconds, got ${text}`, callUsage);
-  return number;
+  return given;
 }
 
 function noBackend(reason: string, log: AuthorLog): CommandError {

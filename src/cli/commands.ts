@@ -8,6 +8,7 @@ import { devUsage } from "./dev/usage.ts";
 import { doctorUsage } from "./doctor/usage.ts";
 import { newUsage } from "./new/usage.ts";
 import { readOptions } from "./options.ts";
+import { ownStdout } from "./own-stdout.ts";
 import { recordUsage } from "./record/usage.ts";
 import { replayUsage } from "./replay/usage.ts";
 
@@ -18,7 +19,7 @@ export interface Command {
   run(words: string[]): Promise<void>;
 }
 
-const installUsage = `usage: orchbridge install --mgr-dir DIR [--node PATH] [--backend FILE]
+const installUsage = `usage: orchbridge install --mgr-dir DIR [--node PATH] [--backend FILE] [--json]
 
 Writes the manager module into DIR/orchbridge, complete: no node_modules are needed at run time.
 
@@ -26,6 +27,9 @@ Writes the manager module into DIR/orchbridge, complete: no node_modules are nee
   --node PATH     also copy this Node binary (22.18 or later) into the module
   --backend FILE  also copy this backend, one file, to DIR/orchbridge/backends; it stays there when the module is
                   replaced
+  --json          print one JSON document: {"target", "version", "replaced", "node", "files", "next"}
+
+exit status: 0 done, 1 refused, 2 wrong command line
 `;
 
 const serveUsage = `usage: orchbridge serve --stdio
@@ -38,11 +42,14 @@ export const commands: Readonly<Record<string, Command>> = {
     summary: "write the manager module into a Ceph manager's module folder",
     usage: installUsage,
     async run(words) {
-      const values = { "mgr-dir": { type: "string" }, node: { type: "string" }, backend: { type: "string" } } as const;
+      const [value, flag] = [{ type: "string" }, { type: "boolean" }] as const;
+      const values = { "mgr-dir": value, node: value, backend: value, json: flag };
       const options = readOptions(words, values, installUsage, ["mgr-dir"]);
       const { install } = await import("./install.ts");
+      const { installedText } = await import("./install/next-steps.ts");
       const [mgrDir = "", node, backend] = ["mgr-dir", "node", "backend"].map((name) => options.get(name));
-      process.stdout.write(install({ mgrDir, node, backend }));
+      const installed = install({ mgrDir, node, backend });
+      ownStdout().write(options.has("json") ? `${JSON.stringify(installed, null, 2)}\n` : installedText(installed));
     },
   },
   serve: {
@@ -116,7 +123,7 @@ export const commands: Readonly<Record<string, Command>> = {
     usage: completionUsage,
     async run(words) {
       const { completion } = await import("./dev/completion.ts");
-      process.stdout.write(completion(words, commands));
+      ownStdout().write(completion(words, commands));
     },
   },
 };

@@ -1,7 +1,7 @@
 /** `orchbridge dev`: a prompt with the commands of `ceph orch` over a backend that is loaded again at every save. */
 
 import { createInterface, type Interface } from "node:readline";
-import { AuthorLog, authorsStack } from "./dev/author-log.ts";
+import { AuthorLog, strayException } from "./dev/author-log.ts";
 import { readJson } from "./dev/given-options.ts";
 import { OperationsInFlight } from "./dev/in-flight.ts";
 import { jsonOutput, type Output, plainOutput, terminalOutput } from "./dev/output.ts";
@@ -9,12 +9,14 @@ import { ownWords } from "./dev/own-words.ts";
 import { filesOf, reload } from "./dev/reload.ts";
 import { Screen } from "./dev/screen.ts";
 import { AuthorSession } from "./dev/session.ts";
-import { Shell } from "./dev/shell.ts";
+import { Interruption, Shell } from "./dev/shell.ts";
 import { type Trace, traced } from "./dev/trace.ts";
 import { devUsage } from "./dev/usage.ts";
 import { FileWatch } from "./dev/watch.ts";
+import { watchEnding } from "./ending.ts";
 import { CommandError } from "./errors.ts";
 import { readWords } from "./options.ts";
+import { divertPrints, end, ownStdout } from "./own-stdout.ts";
 
 const EXIT_FAILED = 1;
 const EXIT_NO_BACKEND = 3;
@@ -33,6 +35,7 @@ export async function dev(args: string[]): Promise<void> {
     devUsage,
     { words: ["FILE"] },
   );
+  divertPrints();
   const prompt = new DevPrompt({
     file: words[0] ?? "",
     options: readJson(options.get("options"), "--options", devUsage) ?? null,
@@ -40,9 +43,7 @@ export async function dev(args: string[]): Promise<void> {
     watch: !options.has("no-watch"),
     json: options.has("json"),
   });
-  process.exitCode = await prompt.run();
-  // A backend may have left a timer or a socket behind.
-  process.stdout.write("", () => process.exit());
+  end(await prompt.run());
 }
 
 interface DevSetup {
@@ -70,8 +71,8 @@ class DevPrompt {
 
   constructor(setup: DevSetup) {
     this.#setup = setup;
-    this.#interactive = process.stdin.isTTY && process.stdout.isTTY && !setup.json;
-    this.#screen = new Screen(process.stdout, () => this.#inFlight.all);
+    this.#interactive = process.stdin.isTTY && ownStdout().isTTY && !setup.json;
+    this.#screen = new Screen(ownStdout(), () => this.#inFlight.all);
     this.#output = setup.json ? jsonOutput() : this.#interactive ? terminalOutput(this.#screen) : plainOutput();
     const trace: Trace = { on: setup.trace, tell: (line) => this.#output.event("trace", line) };
     const log = new AuthorLog((line, level) => this.#output.event("log", line, level === "error"), "info");
@@ -105,7 +106,9 @@ class DevPrompt {
   /** The exit status, once the input has ended and the backend is closed. */
   async run(): Promise<number> {
     process.on("uncaughtException", (error) => this.#tellBug(error));
+    watchEnding(EXIT_NO_BACKEND);
     const reason = await this.#session.start();
+    watchEnding(EXIT_FAILED);
     if (reason !== undefined) {
       if (!this.#interactive) throw new CommandError(this.#session.explained(reason), { status: EXIT_NO_BACKEND });
       this.#output.event("reload", this.#session.explained(reason), true);
@@ -134,7 +137,7 @@ class DevPrompt {
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     const readline = createInterface({
       input: process.stdin,
-      output: process.stdout,
+      output: ownStdout(),
       prompt: PROMPT,
       completer: (line: string) => this.#shell.complete(line),
     });
@@ -142,7 +145,7 @@ class DevPrompt {
     let running: AbortController | undefined;
     readline.on("SIGINT", () => {
       if (running === undefined) readline.close();
-      else running.abort(new CommandError("interrupted"));
+      else running.abort(new Interruption());
     });
     readline.on("line", (line) => {
       if (running !== undefined) return; // typed ahead: there is no telling what it was meant for
@@ -195,8 +198,7 @@ class DevPrompt {
 
   /** In a manager it would end the process. */
   #tellBug(error: Error): void {
-    const what =
-      "An exception was thrown outside of any call; in a manager the process would end and be started again.";
-    this.#output.event("log", `${what}\n${authorsStack(error.stack ?? String(error))}`, true);
+    const { message, stack } = strayException(error);
+    this.#output.event("log", `${message}\n${stack}`, true);
   }
 }

@@ -1,6 +1,7 @@
 /** `orchbridge doctor`: what is wrong with orchbridge on this machine, and what to do about it. */
 
 import { resolve } from "node:path";
+import { DEFAULT_SOCKET } from "../agent/client.ts";
 import { nodeProblem } from "../main/node-version.ts";
 import { VERSION } from "../main/version.ts";
 import { type Paint, paintFor } from "./dev/colours.ts";
@@ -10,7 +11,11 @@ import { type Finding, good, wrong } from "./doctor/finding.ts";
 import { moduleFindings } from "./doctor/module-folder.ts";
 import { givenOptionsFinding, optionFindings } from "./doctor/options.ts";
 import { doctorUsage } from "./doctor/usage.ts";
+import { watchEnding } from "./ending.ts";
 import { readWords } from "./options.ts";
+import { divertPrints, end, ownStdout } from "./own-stdout.ts";
+
+const EXIT_WRONG = 1;
 
 /** Runs the command; sets the exit status. */
 export async function doctor(args: string[]): Promise<void> {
@@ -25,22 +30,23 @@ export async function doctor(args: string[]): Promise<void> {
     doctorUsage,
     {},
   );
+  divertPrints();
+  watchEnding(EXIT_WRONG);
   const findings = await examine({
-    mgrDir: resolve(options.get("mgr-dir") ?? "/usr/share/ceph/mgr"),
-    agentSocket: options.get("agent-socket") ?? "/run/orchbridge/agent.sock",
+    mgrDir: options.get("mgr-dir"),
+    agentSocket: options.get("agent-socket"),
     backend: options.get("backend"),
   });
   const ok = findings.every(({ state }) => state !== "wrong");
-  if (options.has("json")) process.stdout.write(`${JSON.stringify({ ok, findings }, null, 2)}\n`);
-  else process.stdout.write(report(findings, paintFor(process.stdout)));
-  process.exitCode = ok ? 0 : 1;
-  // Loading a backend's file may have left something running.
-  process.stdout.write("", () => process.exit());
+  if (options.has("json")) ownStdout().write(`${JSON.stringify({ ok, findings }, null, 2)}\n`);
+  else ownStdout().write(report(findings, paintFor(ownStdout())));
+  end(ok ? 0 : EXIT_WRONG);
 }
 
+/** What somebody named; that it is not there is wrong then. */
 interface Surroundings {
-  readonly mgrDir: string;
-  readonly agentSocket: string;
+  readonly mgrDir: string | undefined;
+  readonly agentSocket: string | undefined;
   readonly backend: string | undefined;
 }
 
@@ -53,9 +59,11 @@ async function examine({ mgrDir, agentSocket, backend }: Surroundings): Promise<
     problem === undefined
       ? good("Node", `${process.versions.node}, for orchbridge ${VERSION}`)
       : wrong("Node", problem, "install a newer Node");
-  const module = moduleFindings(mgrDir);
+  const module = moduleFindings(resolve(mgrDir ?? "/usr/share/ceph/mgr"), mgrDir !== undefined);
   const options = await optionFindings();
-  const agent = await agentFinding(agentSocket, WITH_AGENT.includes(options.backend ?? ""));
+  const named = agentSocket === undefined ? undefined : "--agent-socket names it";
+  const expected = WITH_AGENT.includes(options.backend ?? "") ? "the backend needs it" : named;
+  const agent = await agentFinding(agentSocket ?? DEFAULT_SOCKET, expected);
   return [
     node,
     ...module,
@@ -85,5 +93,8 @@ function report(findings: readonly Finding[], paint: Paint): string {
     return cure === undefined ? [first] : [first, `${" ".repeat(9 + width)}→ ${cure}`];
   });
   const count = findings.filter(({ state }) => state === "wrong").length;
-  return `${[...lines, "", count === 0 ? "Nothing is wrong." : `${count} ${count === 1 ? "thing is" : "things are"} wrong.`].join("\n")}\n`;
+  const verdict = count === 0 ? "Nothing is wrong." : `${count} ${count === 1 ? "thing is" : "things are"} wrong.`;
+  const unseen = findings.filter(({ state }) => state === "absent").map(({ about }) => about);
+  const last = unseen.length === 0 ? verdict : `${verdict} Not here to be looked at: ${unseen.join(", ")}.`;
+  return `${[...lines, "", last].join("\n")}\n`;
 }

@@ -25,9 +25,9 @@ import { VERSION } from "../main/version.ts";
 import { messageOf } from "../orchestrator/errors.ts";
 import { CommandError } from "./errors.ts";
 import { checkBackendFile, copyBackend, keepBackends, OWN_BACKENDS } from "./install/backend.ts";
+import { agentUnit, type Installed, nextSteps } from "./install/next-steps.ts";
 
 const moduleName = "orchbridge";
-const agentUnit = "orchbridge-agent.service";
 
 export interface InstallOptions {
   readonly mgrDir: string;
@@ -36,8 +36,8 @@ export interface InstallOptions {
   readonly backend?: string | undefined;
 }
 
-/** Installs or replaces the module; gives the text that says what to do next. */
-export function install({ mgrDir, node, backend }: InstallOptions, source: string = builtModule()): string {
+/** Installs or replaces the module; gives what was done, and what to do next. */
+export function install({ mgrDir, node, backend }: InstallOptions, source: string = builtModule()): Installed {
   const folder = checkedMgrDir(mgrDir);
   if (node !== undefined && statSync(node, { throwIfNoEntry: false })?.isFile() !== true)
     throw new CommandError(`--node ${node}: not a file; give the path of a node binary`);
@@ -46,7 +46,7 @@ export function install({ mgrDir, node, backend }: InstallOptions, source: strin
   const former = formerVersion(target);
   removeLeftovers(folder);
   const fresh = join(folder, `.${moduleName}-new-${process.pid}`);
-  let nodeVersion: string | undefined;
+  let nodeVersion: string | null = null;
   try {
     copyModule(source, fresh);
     if (node !== undefined) nodeVersion = checkedNode(node, copyNode(node, fresh));
@@ -61,8 +61,16 @@ export function install({ mgrDir, node, backend }: InstallOptions, source: strin
       cause,
     });
   }
-  const own = backend === undefined ? undefined : join(target, OWN_BACKENDS, basename(backend));
-  return nextSteps({ target, former, nodeVersion, backend: own });
+  const own = backend === undefined ? null : join(target, OWN_BACKENDS, basename(backend));
+  const files = readdirSync(target, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+  return {
+    target,
+    version: VERSION,
+    replaced: former ?? null,
+    node: nodeVersion,
+    files: files.map((entry) => join(entry.parentPath, entry.name)).toSorted(),
+    next: nextSteps(target, former !== undefined, own),
+  };
 }
 
 function checkedMgrDir(mgrDir: string): string {
@@ -181,43 +189,4 @@ function replace(target: string, fresh: string, aside: string): void {
     throw error;
   }
   rmSync(aside, { recursive: true, force: true });
-}
-
-interface Installed {
-  readonly target: string;
-  readonly former: string | undefined;
-  readonly nodeVersion: string | undefined;
-  readonly backend: string | undefined;
-}
-
-function nextSteps({ target, former, nodeVersion, backend }: Installed): string {
-  const done =
-    former === undefined
-      ? `orchbridge ${VERSION} is in ${target}`
-      : `orchbridge ${VERSION} replaces ${former} in ${target}`;
-  const node =
-    nodeVersion === undefined
-      ? "It runs the Node (22.18 or later) that it finds on the mgr's PATH, or mgr/orchbridge/node_path; --node installs one with it."
-      : `It brings its own Node ${nodeVersion}.`;
-  return `${done}.
-${node}
-
-Next:
-  1. Do the same on every other host that runs a ceph-mgr.
-  2. Restart each mgr${former === undefined ? ", or run:" : ": a running one keeps the code it started with. If it was not enabled yet:"}
-       ceph mgr module enable orchbridge --force
-     (a running mgr does not know a new module nor its options, hence --force)
-  3. Choose a backend, built in or your own, and its options:
-       ceph config set mgr mgr/orchbridge/backend ${backend ?? "NAME|/PATH/TO/BACKEND.ts"}
-       ceph config set mgr mgr/orchbridge/backend_options '{"KEY": VALUE}'
-  4. Make it the orchestrator of the cluster:
-       ceph orchbridge activate
-       ceph orch status
-
-The backend "local" works through the host agent, which runs from here too. As root, once per host:
-  cp ${join(target, agentUnit)} /etc/systemd/system/
-  systemctl enable --now orchbridge-agent
-One that runs keeps the code it started with, and its daemons run on when it is restarted:
-  systemctl restart orchbridge-agent
-`;
 }

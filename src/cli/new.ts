@@ -9,6 +9,7 @@ import { CommandError } from "./errors.ts";
 import { type TemplateVersions, templateFiles } from "./new/template.ts";
 import { newUsage } from "./new/usage.ts";
 import { readWords } from "./options.ts";
+import { ownStdout } from "./own-stdout.ts";
 
 const LONGEST_NAME = 64;
 
@@ -26,7 +27,7 @@ Next:
   npm install-test
   npx orchbridge dev ${name}.ts
 `;
-  process.stdout.write(text);
+  ownStdout().write(text);
 }
 
 /** Writes the files into a folder that does not exist yet. */

@@ -51,6 +51,13 @@ export function readWords(
   return { options: given, words: others };
 }
 
+/** The number of seconds that is an option's value, in milliseconds. */
+export function readSeconds(text: string, name: string, usage: string): number {
+  const seconds = Number(text);
+  if (Number.isFinite(seconds) && seconds > 0) return seconds * 1000;
+  throw new UsageError(`--${name}: expected a number of seconds, more than 0, got ${text}`, usage);
+}
+
 function optionProblem(
   token: { name: string; rawName: string; value?: string | undefined },
   options: ParseArgsOptionsConfig,

@@ -7,7 +7,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../orchestrator/errors.ts";
 import { isObject } from "../rpc/message.ts";
 import { CommandError, UsageError } from "./errors.ts";
-import { readWords } from "./options.ts";
+import { readSeconds, readWords } from "./options.ts";
+import { ownStdout } from "./own-stdout.ts";
 import { recordUsage } from "./record/usage.ts";
 
 /** A manager hears of a changed option within seconds, and then starts Node anew. */
@@ -40,22 +41,20 @@ export async function record(args: string[]): Promise<void> {
     );
     return command.length > 0 ? runs(command, interrupted) : waits(ms, interrupted);
   });
-  if (options.has("json")) process.stdout.write(`${JSON.stringify({ file, command, status })}\n`);
+  if (options.has("json")) ownStdout().write(`${JSON.stringify({ file, command, status })}\n`);
   else tell(`recorded; orchbridge replay ${file} makes the requests again`);
   process.exitCode = status === 0 ? 0 : 1;
 }
 
 function duration(given: string | undefined): number | undefined {
   if (given === undefined) return undefined;
-  const value = Number(given);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new UsageError(`--for: expected seconds, got ${JSON.stringify(given)}`, recordUsage);
-  if (value > LONGEST_S)
+  const ms = readSeconds(given, "for", recordUsage);
+  if (ms > LONGEST_S * 1000)
     throw new UsageError(
       `--for: expected at most ${LONGEST_S} seconds, got ${given}; without it, Ctrl-C ends the recording`,
       recordUsage,
     );
-  return value * 1000;
+  return ms;
 }
 
 /** Sets the option, and resets it whatever becomes of the work, which ends early when its signal does: at Ctrl-C. */

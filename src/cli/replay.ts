@@ -8,12 +8,15 @@ import { messageOf } from "../orchestrator/errors.ts";
 import { SCHEMA_HASH } from "../orchestrator/generated/methods.ts";
 import { HIDDEN } from "../orchestrator/secrets.ts";
 import { readJson } from "./dev/given-options.ts";
-import { CommandError, UsageError } from "./errors.ts";
-import { readWords } from "./options.ts";
+import { watchEnding } from "./ending.ts";
+import { CommandError } from "./errors.ts";
+import { readSeconds, readWords } from "./options.ts";
+import { divertPrints, end, ownStdout } from "./own-stdout.ts";
 import { type RecordedSession, readSessions, type SessionHeader } from "./replay/session-file.ts";
 import { type ReplayOptions, type ReplayReport, replaySession } from "./replay/session-replay.ts";
 import { replayUsage } from "./replay/usage.ts";
 
+const EXIT_FAILED = 1;
 /** The status where there is no backend to ask. */
 const EXIT_NO_BACKEND = 3;
 
@@ -40,18 +43,18 @@ export async function replay(args: string[]): Promise<void> {
   const how: ReplayOptions = {
     backend: backendOf(options.get("backend")),
     ...(given === undefined ? {} : { options: readJson(given, "--options", replayUsage) }),
-    patienceMs: seconds(options.get("timeout") ?? "60") * 1000,
+    patienceMs: readSeconds(options.get("timeout") ?? "60", "timeout", replayUsage),
     log: createLog("info", { write: (line) => void (options.has("log") && process.stderr.write(line)) }),
   };
+  divertPrints();
+  watchEnding(EXIT_FAILED);
   const all: Replayed[] = [];
   for (const session of read(file)) all.push({ header: session.header, ...(await replaySession(session, how)) });
   if (options.has("json")) printJson(all);
   else for (const one of all) print(one, all.length > 1);
   const unavailable = all.find((one) => one.unavailable !== undefined)?.unavailable;
-  if (unavailable !== undefined) process.exitCode = EXIT_NO_BACKEND;
-  else process.exitCode = all.every(({ differences }) => differences.length === 0) ? 0 : 1;
-  // A backend may have left a timer or a socket behind.
-  process.stdout.write("", () => process.exit());
+  if (unavailable !== undefined) end(EXIT_NO_BACKEND);
+  else end(all.every(({ differences }) => differences.length === 0) ? 0 : EXIT_FAILED);
 }
 
 function read(file: string): RecordedSession[] {
@@ -67,16 +70,9 @@ function backendOf(given: string | undefined): string | undefined {
   return given !== undefined && (given.includes("/") || existsSync(given)) ? resolve(given) : given;
 }
 
-function seconds(text: string): number {
-  const value = Number(text);
-  if (!Number.isFinite(value) || value <= 0)
-    throw new UsageError(`--timeout: expected seconds, got ${JSON.stringify(text)}`, replayUsage);
-  return value;
-}
-
 function print({ header, requests, compared, differences, unavailable }: Replayed, several: boolean): void {
   const { release, ceph_version, orchbridge, date } = header;
-  const out = (line: string): void => void process.stdout.write(`${line}\n`);
+  const out = (line: string): void => void ownStdout().write(`${line}\n`);
   if (several) out(`session of ${date}`);
   out(`recorded ${date} on Ceph ${ceph_version} (${release}) by orchbridge ${orchbridge}`);
   if (unavailable !== undefined) {
@@ -103,5 +99,5 @@ function age({ orchbridge, schema_hash }: SessionHeader): string {
 
 function printJson(all: readonly Replayed[]): void {
   const same = all.every(({ differences, unavailable }) => differences.length === 0 && unavailable === undefined);
-  process.stdout.write(`${JSON.stringify({ same, sessions: all })}\n`);
+  ownStdout().write(`${JSON.stringify({ same, sessions: all })}\n`);
 }

@@ -1,7 +1,7 @@
 /** The protocol's methods (`initialize`, `bridge/…`, `orchestrator/…`), each handed to the orchestrator layer. */
 
 import type { BackendDefinition } from "../orchestrator/backend.ts";
-import { ERRORS, SCHEMA_HASH } from "../orchestrator/generated/methods.ts";
+import { ERRORS, METHODS, SCHEMA_HASH } from "../orchestrator/generated/methods.ts";
 import type { Orchestrator } from "../orchestrator/orchestrator.ts";
 import type { BackendConfig, Session } from "../orchestrator/ports.ts";
 import type { Connection, Params, Reply, RequestContext } from "../rpc/connection.ts";
@@ -11,7 +11,10 @@ import type { ProcessLog } from "./log.ts";
 import { eventPort, mgrPort } from "./mgr-port.ts";
 import type { Recorder } from "./recording/recorder.ts";
 import { PROTOCOL, VERSION } from "./version.ts";
-import { duration, readBackend, readCall, readSession, text, texts } from "./wire-params.ts";
+import { duration, readBackend, readCall, readCallTimeout, readSession, text, texts } from "./wire-params.ts";
+
+/** Seconds that a call may take, unless the option `call_timeout` says otherwise. */
+const DEFAULT_TIMEOUT = { read: 10, write: 60 };
 
 /** What is different in a process that its author started: see `orchbridge attach`. */
 export interface AuthorsProcess {
@@ -38,6 +41,7 @@ export class Bridge {
   #loaded: Orchestrator | undefined;
   /** Completions submitted with a value that cannot cross, until somebody waits for them. */
   readonly #refused = new Map<string, ErrorObject>();
+  #callTimeout: number | null = null;
   #lastId = 0;
   #recorder: Pick<Recorder, "state"> | undefined;
 
@@ -73,7 +77,8 @@ export class Bridge {
     if (error instanceof RpcError) return badValue("InvalidAnswerError", error, method);
     if (this.#loaded !== undefined) return { ...this.#loaded.wireError(error, method) };
     this.#log.error(`${method} failed before the bridge was ready`, { error });
-    return { code: WireCode.internal, message: `${method}: ${String(error)}`, data: { type: "InternalError" } };
+    const { code, errno } = ERRORS["InternalError"]!;
+    return { code, message: `${method}: ${String(error)}`, data: { type: "InternalError", errno } };
   }
 
   /** Closes the backend. */
@@ -88,6 +93,7 @@ export class Bridge {
     checkSchema(params);
     const session = readSession(params);
     const config = this.#config(params);
+    this.#callTimeout = readCallTimeout(params);
     const loaded = Promise.withResolvers<Orchestrator>();
     this.#orchestrator = loaded.promise;
     return {
@@ -150,13 +156,17 @@ export class Bridge {
 
   async #configure(params: Params): Promise<Reply> {
     const config = this.#config(params);
+    const callTimeout = readCallTimeout(params);
     const orchestrator = await this.#ready();
+    this.#callTimeout = callTimeout;
     // Creating a backend may take long; what became of it is told by bridge/state.
     return { result: {}, answered: () => void orchestrator.configure(config) };
   }
 
   async #call(params: Params, context: RequestContext): Promise<Reply> {
-    const { id, deadlineMs, partial } = readCall(params);
+    const { kind } = METHODS[context.method] ?? { kind: "read" };
+    const seconds = this.#callTimeout ?? DEFAULT_TIMEOUT[kind];
+    const { id, deadlineMs, partial } = readCall(params, seconds * 1000);
     const orchestrator = await this.#ready();
     const { result, page, answered } = await orchestrator.invoke(context.method, params, {
       id: id ?? `call-${++this.#lastId}`,

@@ -4,6 +4,7 @@ import type { BackendDefinition } from "../orchestrator/backend.ts";
 import { toWireError } from "../orchestrator/errors.ts";
 import { type DeclaredPermissions, NO_PERMISSIONS } from "../orchestrator/permissions.ts";
 import type { BackendConfig, Logger } from "../orchestrator/ports.ts";
+import { hideSecretsOf } from "../orchestrator/secrets.ts";
 
 /** The permissions, or the sentence why this configuration cannot be used. */
 export type CheckedBackend = { readonly permissions: DeclaredPermissions } | { readonly refused: string };
@@ -20,6 +21,6 @@ export async function checkBackend(
     const definition = await load(name);
     return { permissions: definition.permissionsFor(await definition.parseOptions(options)) };
   } catch (error) {
-    return { refused: toWireError(error, log, name).message };
+    return { refused: toWireError(hideSecretsOf([options], error), log, name).message };
   }
 }

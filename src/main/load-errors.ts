@@ -35,8 +35,7 @@ function explain(error: Error): string {
   const denied = deniedAccess(error);
   if (denied !== undefined) return `threw while it was loaded: ${denied}; better: use it in create`;
   if (code === "ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX") return unsupportedSyntax(message);
-  if (code === "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING")
-    return `${message}; packages below node_modules must be JavaScript: build it, or import the file by a relative path`;
+  if (code === UNBUILT) return `${message}; ${BUILD_IT}`;
   const missing = /does not provide an export named '([^']+)'/.exec(message)?.[1];
   if (missing !== undefined)
     return `${message}; if ${missing} is a type, import it as a type: import { type ${missing} } from …`;
@@ -63,6 +62,8 @@ function unsupportedSyntax(message: string): string {
 function explainImport({ specifier, importer, cause, message }: ImportFailure): string {
   const place = `${importer}${lineOf(importer, specifier)}`;
   const outside = cause instanceof OutsidePackage ? cause.message : deniedPath(cause);
+  if (cause instanceof Error && "code" in cause && cause.code === UNBUILT)
+    return `${place}: cannot import ${JSON.stringify(specifier)}: ${message}; ${BUILD_IT}`;
   if (outside !== undefined) return `${place}: cannot import ${JSON.stringify(specifier)}: ${outside} ${LIES_OUTSIDE}`;
   if (!specifier.startsWith(".")) {
     const missing = /Cannot find (package|module)/.test(message);
@@ -82,6 +83,10 @@ function explainImport({ specifier, importer, cause, message }: ImportFailure): 
     ? `${place}: ${message}`
     : `${place}: cannot import ${JSON.stringify(specifier)}; ${cure}`;
 }
+
+const UNBUILT = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
+const BUILD_IT =
+  "packages below node_modules must be JavaScript: build it, or import a file of your own by a relative path";
 
 const LIES_OUTSIDE =
   "lies outside of the backend's package: move it there, or put a package.json into the folder that holds both";

@@ -30,6 +30,15 @@ export class ImportFailure extends Error {
 /** The import of a file that Node's permission model does not let this process read. */
 export class OutsidePackage extends Error {}
 
+/** The import of TypeScript below node_modules, which Node refuses without a word on where it is imported. */
+class UnbuiltPackage extends Error {
+  readonly code = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
+
+  constructor(url: string) {
+    super(`${fileURLToPath(url)} is TypeScript below node_modules`);
+  }
+}
+
 /** From now on `orchbridge`, `orchbridge/contract` and `zod` mean the running copies for files outside node_modules. Once is enough. */
 export function installModuleHooks(): void {
   if (installed) return;
@@ -61,6 +70,7 @@ function resolveForeign(specifier: string, context: ResolveHookContext, nextReso
   };
   const found = attempt(() => nextResolve(specifier, context), fail);
   if (!found.url.startsWith("file:") || isOwn(found.url)) return found;
+  if (/\/node_modules\/.*\.m?ts$/.test(found.url)) fail(new UnbuiltPackage(found.url));
   const path = fileURLToPath(found.url);
   const file = mayRead(path) ? realpathSync(path) : fail(new OutsidePackage(path));
   checkTrusted(file);

@@ -12,20 +12,19 @@ export interface CallParams {
   readonly partial: string | number | undefined;
 }
 
-/** For a person at `serve --stdio`, who need not send `_call`. */
-const defaultDeadlineMs = 60_000;
-
-export function readCall(params: Params): CallParams {
+/** `defaultMs` is the deadline of who names none: a person at `serve --stdio`, who need not send `_call`. */
+export function readCall(params: Params, defaultMs: number): CallParams {
   const call = params["_call"];
-  if (call === undefined) return { id: undefined, deadlineMs: defaultDeadlineMs, partial: undefined };
+  if (call === undefined) return { id: undefined, deadlineMs: defaultMs, partial: undefined };
   const given = object(call, "_call");
+  const deadline = given["deadline_ms"];
   const partial = given["partial"];
   if (partial !== undefined && typeof partial !== "string" && typeof partial !== "number") {
     throw wrong("_call.partial", "a string or a number", partial);
   }
   return {
     id: text(given["id"], "_call.id"),
-    deadlineMs: duration(given["deadline_ms"], "_call.deadline_ms"),
+    deadlineMs: deadline === undefined ? defaultMs : duration(deadline, "_call.deadline_ms"),
     partial,
   };
 }
@@ -45,6 +44,14 @@ export function readSession(params: Params): Session {
     owner: textOrNull(params["owner"], "owner"),
     methods: texts(params["methods"], "methods"),
   };
+}
+
+/** Seconds; null where none are set. */
+export function readCallTimeout(params: Params): number | null {
+  const timeout = params["call_timeout"] ?? null;
+  if (timeout !== null && (typeof timeout !== "number" || timeout <= 0))
+    throw wrong("call_timeout", "a number of seconds or null", timeout);
+  return timeout;
 }
 
 export function readBackend(params: Params): BackendConfig {

@@ -1,12 +1,12 @@
 /** One call of one backend method, from its params to a checked answer. */
 import { type Backend, backendMethod } from "./backend.ts";
 import type { WriteCall } from "./call.ts";
-import { InvalidAnswerError, OrchestratorError, thrownIn } from "./errors.ts";
+import { InvalidAnswerError, isOrchestratorError, OrchestratorError, thrownIn, UnavailableError } from "./errors.ts";
 import { applyFilters } from "./filters.ts";
 import { type BackendMethodName, METHODS } from "./generated/methods.ts";
 import type { Entry } from "./journal/entry.ts";
 import { asPersisted, persisted, type SecondStage } from "./operation.ts";
-import type { Logger } from "./ports.ts";
+import type { Json, Logger } from "./ports.ts";
 import { hideSecretsOf } from "./secrets.ts";
 import { validate } from "./validate.ts";
 
@@ -32,6 +32,8 @@ export interface BatchTarget {
   readonly log: Logger;
   /** True where an unknown field of an answer is an error (authors' tools), not a debug line (the mgr). */
   readonly strict: boolean;
+  /** What it was configured with: the secrets among it are in no message. */
+  readonly options: Json;
   /** Ends with the backend. */
   readonly signal: AbortSignal;
 }
@@ -56,6 +58,7 @@ export async function attempt(request: BackendRequest, target: BatchTarget, resu
   const where = `${target.name}.${request.method}`;
   try {
     request.signal.throwIfAborted();
+    target.signal.throwIfAborted();
     const method = backendMethod(target.backend, target.name, request.method);
     const made: unknown[] = [];
     const answer = await method(request.params, callContext(request, target, where, resumed, made));
@@ -64,13 +67,22 @@ export async function attempt(request: BackendRequest, target: BatchTarget, resu
     }
     return settle(request, target, where, answer);
   } catch (error) {
-    return failed(request, where, error);
+    return failed(request, target, where, error);
   }
 }
 
 /** What the backend threw, with its place and without the secrets it was handed. */
-export function failed({ params }: BackendRequest, where: string, error: unknown): Attempt {
-  return { ok: false, error: thrownIn(where, hideSecretsOf(params, error)) };
+export function failed(
+  { params }: BackendRequest,
+  { options, signal }: BatchTarget,
+  where: string,
+  error: unknown,
+): Attempt {
+  const thrown = thrownIn(where, hideSecretsOf([params, options], error));
+  // A backend that is being closed may fail in any way; its own words for it hold all the same.
+  if (!signal.aborted || isOrchestratorError(thrown)) return { ok: false, error: thrown };
+  const sentence = "the backend was configured anew meanwhile; run it again";
+  return { ok: false, error: new UnavailableError(sentence, { cause: thrown }) };
 }
 
 /** `made` gets what `call.persisted` makes, which must come back as the answer. */
@@ -117,7 +129,18 @@ export function settle(request: BackendRequest, target: BatchTarget, where: stri
       `${where} answered fields that the schema does not know: ${checked.unknown.slice(0, 10).join(", ")}`,
     );
   const value = applyFilters(request.method, request.params, checked.value);
-  return { ok: true, value, effective: write?.effective };
+  return { ok: true, value, effective: write === undefined ? undefined : withoutOptions(write.effective, target) };
+}
+
+/** A second stage, without the backend's secrets in what it throws. */
+function withoutOptions(effective: SecondStage, { options }: BatchTarget): SecondStage {
+  return async (operation) => {
+    try {
+      await effective(operation);
+    } catch (error) {
+      throw hideSecretsOf([options], error);
+    }
+  };
 }
 
 /** Calls the method of an unfinished operation again. */

@@ -1,17 +1,14 @@
 /** Which backend runs: configured, created, created again when that failed, replaced, closed; one at a time. */
 
 import type { BatchTarget } from "./attempt.ts";
-import {
-  type Availability,
-  BACKEND_METHODS,
-  type BackendContext,
-  type BackendDefinition,
-  type BackendState,
-} from "./backend.ts";
-import { toWireError, UnavailableError, ValidationError } from "./errors.ts";
+import { type Availability, BACKEND_METHODS, type BackendContext, type BackendDefinition } from "./backend.ts";
+import { canonicalJson } from "./canonical-json.ts";
+import { toWireError, UnavailableError } from "./errors.ts";
 import type { BackendMethodName } from "./generated/methods.ts";
+import { backendState, InstancePort, Shown } from "./instance-port.ts";
 import type { BackendConfig, Json, Logger, MgrPort, Session } from "./ports.ts";
 import { RunningBackend } from "./running-backend.ts";
+import { hideSecretsOf } from "./secrets.ts";
 import { withSignal } from "./with-signal.ts";
 
 const FIRST_RETRY_MS = 1_000;
@@ -36,12 +33,26 @@ interface Dependencies {
 interface Accepted {
   readonly definition: BackendDefinition;
   readonly options: unknown;
+  /** The options as they were given. */
+  readonly given: Json;
   readonly generation: number;
+}
+
+function creationReason(name: string): string {
+  return `the backend ${name} is being created`;
+}
+
+/** Whether a backend that is not available for this reason may soon be, without anybody's doing. */
+export function isBeingCreated(reason: string): boolean {
+  return /^the backend \S+ is being created$/.test(reason);
 }
 
 export class BackendLife {
   readonly #deps: Dependencies;
+  readonly #shown = new Shown();
   #running: RunningBackend | undefined;
+  /** The newest configuration that was accepted: what runs, or is tried again. */
+  #accepted: Accepted | undefined;
   /** Why nothing runs, while nothing does. */
   #down = NO_BACKEND;
   /** Why the newest configuration is not in force, while the one before it is. */
@@ -68,7 +79,8 @@ export class BackendLife {
   get availability(): Availability {
     const availability = this.#running?.availability ?? { ok: false, reason: this.#down };
     if (this.#refusal === undefined) return availability;
-    return { ...availability, ok: false, reason: `${this.#refusal}; the former configuration stays in use` };
+    const former = this.#running === undefined ? ` (${this.#down})` : "";
+    return { ...availability, ok: false, reason: `${this.#refusal}; the former configuration stays in use${former}` };
   }
 
   get name(): string | null {
@@ -83,7 +95,10 @@ export class BackendLife {
 
   /** The backend to call, once a configuration under way has ended; UnavailableError when there is none. */
   async target(signal: AbortSignal): Promise<BatchTarget> {
-    if (this.#running === undefined) await withSignal(this.#work, signal);
+    for (let work; this.#running === undefined && work !== this.#work; ) {
+      work = this.#work;
+      await withSignal(work, signal);
+    }
     if (this.#running === undefined) throw new UnavailableError(this.#down);
     return this.#running.target;
   }
@@ -111,14 +126,26 @@ export class BackendLife {
     if (config.name === null) {
       await this.#stop();
       this.#refusal = undefined;
+      this.#accepted = undefined;
       this.#tellDown(NO_BACKEND);
       return;
     }
     const accepted = await this.#accept(config.name, config, generation);
     if (accepted === undefined || generation !== this.#generation) return;
-    await this.#stop();
     this.#refusal = undefined;
+    if (this.#running !== undefined && this.#isInForce(accepted)) return this.#deps.changed();
+    const replaced = this.#running;
+    await this.#stop();
+    this.#accepted = accepted;
+    // What was told last is of a backend that is gone, and the next one may take long.
+    if (replaced !== undefined) this.#tellDown(creationReason(accepted.definition.name));
     await this.#start(accepted, FIRST_RETRY_MS);
+  }
+
+  /** Not one of a file that was loaded anew, which has another definition. */
+  #isInForce({ definition, given }: Accepted): boolean {
+    const { definition: former, given: before } = this.#accepted ?? {};
+    return definition === former && canonicalJson(given) === canonicalJson(before);
   }
 
   /** Loads the backend and checks its options; what is wrong with them leaves the former one in use. */
@@ -126,25 +153,29 @@ export class BackendLife {
     try {
       if (config.options_error !== null) throw new UnavailableError(config.options_error);
       const definition = await this.#deps.load(name);
-      return { definition, options: await definition.parseOptions(config.options), generation };
+      const options = await definition.parseOptions(config.options);
+      return { definition, options, given: config.options, generation };
     } catch (error) {
-      const reason = this.#sentence(error, name);
+      const reason = this.#sentence(error, name, config.options);
       this.#deps.log.error(`configuration refused: ${reason}`);
-      if (generation !== this.#generation) return undefined;
-      if (this.#running === undefined) {
-        this.#tellDown(reason);
-      } else {
-        this.#refusal = reason;
-        this.#deps.changed();
-      }
+      if (generation === this.#generation) await this.#goOnWithout(reason, generation);
       return undefined;
     }
+  }
+
+  /** A configuration was refused: the one before it runs on, or is tried again. */
+  async #goOnWithout(refusal: string, generation: number): Promise<void> {
+    if (this.#running === undefined && this.#accepted === undefined) return this.#tellDown(refusal);
+    this.#refusal = refusal;
+    this.#deps.changed();
+    if (this.#running === undefined && this.#accepted !== undefined)
+      await this.#start({ ...this.#accepted, generation }, FIRST_RETRY_MS);
   }
 
   async #start(accepted: Accepted, retryMs: number): Promise<void> {
     if (accepted.generation !== this.#generation) return;
     const { name } = accepted.definition;
-    this.#down = `the backend ${name} is being created`;
+    this.#down = creationReason(name);
     try {
       const running = await this.#create(accepted);
       this.#running = running;
@@ -154,7 +185,7 @@ export class BackendLife {
       this.#deps.changed();
     } catch (error) {
       if (accepted.generation !== this.#generation) return;
-      this.#tellDown(this.#sentence(error, `${name}.create`));
+      this.#tellDown(this.#sentence(error, `${name}.create`, accepted.given));
       this.#retry = setTimeout(() => {
         this.#work = this.#work.then(() => this.#start(accepted, Math.min(retryMs * 2, LONGEST_RETRY_MS)));
       }, retryMs);
@@ -162,12 +193,14 @@ export class BackendLife {
     }
   }
 
-  async #create({ definition, options }: Accepted): Promise<RunningBackend> {
+  async #create({ definition, options, given }: Accepted): Promise<RunningBackend> {
     const { session, strict, changed } = this.#deps;
-    const mgr = withoutOwnKeys(this.#deps.mgr);
     const { name } = definition;
     const log = this.#deps.log.child({ backend: name });
+    const instance = new InstancePort(this.#deps.mgr, this.#shown, log);
+    const mgr = instance.port;
     const stop = new AbortController();
+    const what = { name, log, strict, stop, changed, options: given, closed: () => instance.end() };
     this.#creation = stop;
     let running: RunningBackend | undefined;
     let said: Availability | undefined;
@@ -186,15 +219,13 @@ export class BackendLife {
     const creating = definition.create(context);
     try {
       const backend = await withSignal(creating, stop.signal);
-      running = new RunningBackend(backend, { name, log, strict, stop, changed });
+      running = new RunningBackend(backend, what);
       if (said !== undefined) running.take(said);
       return running;
     } catch (error) {
       stop.abort(error);
       // One that comes into being after all has nobody to serve.
-      void creating
-        .then((late) => new RunningBackend(late, { name, log, strict, stop, changed }).end())
-        .catch(() => {});
+      void creating.then((late) => new RunningBackend(late, what).end()).catch(() => instance.end());
       throw error;
     } finally {
       this.#creation = undefined;
@@ -206,8 +237,8 @@ export class BackendLife {
     this.#deps.changed();
   }
 
-  #sentence(error: unknown, where: string): string {
-    return toWireError(error, this.#deps.log, where).message;
+  #sentence(error: unknown, where: string, options: Json): string {
+    return toWireError(hideSecretsOf([options], error), this.#deps.log, where).message;
   }
 
   async #stop(): Promise<void> {
@@ -215,41 +246,4 @@ export class BackendLife {
     this.#running = undefined;
     await running?.end();
   }
-}
-
-/** Keys that are the bridge's own: a slip of a backend must not end in the journal. */
-const OWN_KEYS = ["op/", "owner"];
-
-/** The manager as a backend gets it. */
-function withoutOwnKeys(mgr: MgrPort): MgrPort {
-  const refuse = (key: string): void => {
-    if (!OWN_KEYS.some((own) => key.startsWith(own))) return;
-    throw new ValidationError(`the key ${key} belongs to orchbridge itself; choose one that begins otherwise`);
-  };
-  return {
-    ...mgr,
-    async storeSet(key, value) {
-      refuse(key);
-      await mgr.storeSet(key, value);
-    },
-  };
-}
-
-/** The backend's own corner of the monitors' key-value store. */
-function backendState(name: string, mgr: MgrPort): BackendState {
-  const prefix = `backend/${name}/`;
-  return {
-    async get(key) {
-      const text = await mgr.storeGet(prefix + key);
-      return text === null ? null : (JSON.parse(text) as Json);
-    },
-    set: (key, value) => mgr.storeSet(prefix + key, JSON.stringify(value)),
-    delete: (key) => mgr.storeSet(prefix + key, null),
-    async list(start = "") {
-      const values = await mgr.storeList(prefix + start);
-      return Object.fromEntries(
-        Object.entries(values).map(([key, text]) => [key.slice(prefix.length), JSON.parse(text) as Json]),
-      );
-    },
-  };
 }

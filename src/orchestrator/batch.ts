@@ -1,7 +1,7 @@
 /** Runs the calls of one batch on a backend: identical reads once, reads at once, writes in order. */
-import { attempt, type BackendRequest, type BatchTarget, isRead, notStarted } from "./attempt.ts";
+import { attempt, type BackendRequest, type BatchTarget, isRead } from "./attempt.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { joinedOrReady, keepWrite, type Outcome, readOutcome, type WriteBook } from "./keep-write.ts";
+import { beginWrite, keepWrite, type Outcome, readOutcome, type WriteBook } from "./keep-write.ts";
 import { OwnBatch } from "./own-batch.ts";
 import { onAbort } from "./with-signal.ts";
 
@@ -60,11 +60,9 @@ class SharedSignal {
 }
 
 async function runWrite(request: BackendRequest, target: BatchTarget, book: WriteBook): Promise<Outcome> {
-  const { group, method } = request;
-  if (group.stopsAtFailure && group.failed) return { ok: false, error: notStarted(method) };
-  const joined = await joinedOrReady(request, book);
-  if (joined !== undefined) return joined;
-  const outcome = await keepWrite(request, target, book, () => attempt(request, target, false));
-  if (!outcome.ok) group.failed = true;
+  const begun = await beginWrite(request, target, book);
+  if ("outcome" in begun) return begun.outcome;
+  const outcome = await keepWrite(request, target, book, begun.turn, () => attempt(request, target, false));
+  if (!outcome.ok) request.group.failed = true;
   return outcome;
 }

@@ -38,7 +38,10 @@ export interface WriteCall extends ReadCall {
 /** The second stage of a write: from persistent to effective. */
 export interface Operation {
   readonly id: string;
-  /** Ends only when the operator forgets the operation, at a restart, at loss of the lead, and at the end. */
+  /**
+   * Ends when the operator forgets the operation, at every change of options, at a restart, at loss of the lead, and at the end.
+   * Except for the first, the operation is resumed then: its method is called again, as `resumed`.
+   */
   readonly signal: AbortSignal;
   readonly log: Log;
   /** Shows in `ceph -s` as a progress event; `fraction` from 0 to 1. */

@@ -74,17 +74,22 @@ export class Completions {
     }
   }
 
-  /** Starts those of `calls` that are not started yet as one batch, and answers when all have ended or `signal` does. */
-  async wait(calls: readonly string[], signal: AbortSignal): Promise<WaitResult> {
+  /**
+   * Starts those of `calls` that are not started yet as one batch, and answers when all have ended or the time is up. Rejects
+   * when `signal` ends: nobody reads the answer then, and what has ended is kept for the next wait.
+   */
+  async wait(calls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<WaitResult> {
     const named = [...new Set(calls)];
     const unknown = named.filter((call) => !this.#held.has(call));
     const waited = named.flatMap((call) => this.#held.get(call) ?? []);
     this.#start(waited.filter(({ started }) => started === undefined));
+    const end = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     try {
-      await withSignal(Promise.all(waited.flatMap(({ started }) => started?.ended ?? [])), signal);
+      await withSignal(Promise.all(waited.flatMap(({ started }) => started?.ended ?? [])), end);
     } catch {
       // The time is up: what has ended by now is answered, the rest is pending.
     }
+    signal.throwIfAborted();
     const settled = waited.flatMap((completion) => {
       const { call, method, outcome } = completion;
       return outcome === undefined ? [] : [{ call, method, outcome: takeFrom(completion, outcome) }];
@@ -147,7 +152,7 @@ function takeFrom(completion: Completion, outcome: CompletionOutcome): Completio
     : { error: outcome.error, operations: [] };
 }
 
-export function operationsOf(outcome: CompletionOutcome): readonly PendingOperation[] {
+function operationsOf(outcome: CompletionOutcome): readonly PendingOperation[] {
   return "settled" in outcome ? outcome.settled.operations : outcome.operations;
 }
 

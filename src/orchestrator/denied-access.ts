@@ -1,5 +1,6 @@
 /** What Node's permission model denied, in words that tell a backend's author what to declare. */
 import type { Permissions } from "./permissions.ts";
+import { CAUSES } from "./secrets.ts";
 
 const FLAGS: Readonly<Record<string, readonly [keyof Permissions, doing: string]>> = {
   ChildProcess: ["childProcess", "start a process"],
@@ -11,7 +12,7 @@ const FLAGS: Readonly<Record<string, readonly [keyof Permissions, doing: string]
 
 /** What was denied by Node's permission model and how to declare it, if that is what went wrong, here or in a cause; else undefined. */
 export function deniedAccess(error: unknown): string | undefined {
-  for (let at = error; at instanceof Error; at = at.cause) {
+  for (let at = error, depth = 0; at instanceof Error && depth <= CAUSES; at = at.cause, depth += 1) {
     const { code, permission, resource } = at as { code?: unknown; permission?: unknown; resource?: unknown };
     if (code === "ERR_DLOPEN_DISABLED") return denied("Addon", "", at.message);
     if (code !== "ERR_ACCESS_DENIED") continue;

@@ -4,8 +4,9 @@ import { constants } from "node:os";
 import { inspect } from "node:util";
 import { deniedAccess } from "./denied-access.ts";
 import { ERRORS } from "./generated/methods.ts";
+import { pathText } from "./issues.ts";
 import type { Logger, WireError } from "./ports.ts";
-import { withoutSecrets } from "./secrets.ts";
+import { CAUSES, withoutSecrets } from "./secrets.ts";
 
 /** Recognises our errors across bundled copies, where `instanceof` fails. */
 const brand = Symbol.for("orchbridge.error");
@@ -16,7 +17,7 @@ export interface OrchestratorErrorOptions {
   cause?: unknown;
 }
 
-/** An expected failure: a user or configuration error. The operator sees the message as one line. */
+/** An expected failure: a user or configuration error. The operator sees the message as it is, in several lines if it has them. */
 export class OrchestratorError extends Error {
   readonly [brand] = true;
   /** The name of its row in the error table (`x-errors` in schemas/openrpc.json). */
@@ -99,7 +100,7 @@ export function toWireError(error: unknown, log: Logger, fallback: string): Wire
   const { type, code, errno } = row("InternalError");
   return {
     code,
-    message: `${where} failed unexpectedly: ${firstLine(message)} (log id ${id} in the mgr log)`,
+    message: `${where} failed unexpectedly: ${oneLine(error, message)} (log id ${id} in the mgr log)`,
     data: { type, errno, log_id: id },
   };
 }
@@ -121,11 +122,28 @@ function row(type: string): { type: string; code: number; errno: number } {
   return info === undefined ? row("OrchestratorError") : { type, code: info.code, errno: info.errno };
 }
 
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0]!.slice(0, 500);
+function oneLine(error: unknown, text: string): string {
+  const lines = (issuesOf(error) ?? text).split("\n").map((line) => line.trim());
+  return lines
+    .filter((line) => line !== "")
+    .join("; ")
+    .slice(0, 500);
 }
 
-function stackWithCauses(error: Error): string {
+/** What a schema of the backend's own found wrong: the message of zod's errors is JSON over many lines. */
+function issuesOf(error: unknown): string | undefined {
+  if (!(error instanceof Error && "issues" in error && Array.isArray(error.issues))) return undefined;
+  const issues = error.issues as ({ message?: unknown; path?: unknown } | null)[];
+  const texts = issues.flatMap((issue) =>
+    typeof issue?.message === "string" && Array.isArray(issue.path)
+      ? [`${pathText("input", issue.path as PropertyKey[])}: ${issue.message}`]
+      : [],
+  );
+  return texts.length === 0 ? undefined : withoutSecrets(`${error.name}: ${texts.join("; ")}`);
+}
+
+function stackWithCauses(error: Error, depth = 0): string {
   const own = error.stack ?? String(error);
-  return error.cause instanceof Error ? `${own}\ncaused by ${stackWithCauses(error.cause)}` : own;
+  const { cause } = error;
+  return cause instanceof Error && depth < CAUSES ? `${own}\ncaused by ${stackWithCauses(cause, depth + 1)}` : own;
 }

@@ -48,9 +48,15 @@ export class History {
       const noted = this.#events.get(subjectOf(row) ?? "") ?? [];
       const own = Array.isArray(row["events"]) ? (row["events"] as string[]) : [];
       const more = noted.filter(({ level }) => level === "ERROR" || own.length === 0).map(({ text }) => text);
-      return more.length === 0 ? row : { ...row, events: [...own, ...more].toSorted() };
+      return more.length === 0 ? row : { ...row, events: [...own, ...more].toSorted(byTime) };
     });
   }
+}
+
+/** Those of one moment stay as they are: what was scheduled may fail in the same millisecond. */
+function byTime(a: string, b: string): number {
+  const [first = "", second = ""] = [a, b].map((line) => line.split(" ", 1)[0]);
+  return first.localeCompare(second);
 }
 
 function subjectsOf(params: object): string[] {

@@ -1,9 +1,9 @@
 /** What becomes of an attempted call: a read's answer gets its events, a write is kept before it counts as persistent. */
-import { type Attempt, type BackendRequest, type BatchTarget } from "./attempt.ts";
+import { type Attempt, type BackendRequest, type BatchTarget, notStarted } from "./attempt.ts";
 import { errorText } from "./errors.ts";
 import type { History } from "./history.ts";
 import type { PendingOperation } from "./operation.ts";
-import type { Written } from "./operations.ts";
+import type { Joined, Written } from "./operations.ts";
 import { withoutSecretsOf } from "./secrets.ts";
 
 export type Outcome =
@@ -13,7 +13,7 @@ export type Outcome =
 /** Where writes are kept from persistent to effective. */
 export interface WriteBook {
   /** An unfinished operation that an equal write joins. */
-  join(request: BackendRequest): { value: unknown; operation: PendingOperation } | undefined;
+  join(request: BackendRequest, backend: string): Promise<Joined> | undefined;
   /** Resolves when writes may start. */
   ready(signal: AbortSignal): Promise<void>;
   /** A write starts now; gives its turn. */
@@ -32,30 +32,37 @@ export async function readOutcome(
   return { ok: true, value: book.history.addTo(request.method, attempted.value), operation: undefined };
 }
 
-/** The answer of the unfinished operation that the write joins, or why none may start; undefined when it is to be made now. */
-export async function joinedOrReady(request: BackendRequest, book: WriteBook): Promise<Outcome | undefined> {
-  let joined = book.join(request);
-  if (joined === undefined) {
-    try {
+/** The turn of a write that is to be made now; else its outcome: it joins an unfinished operation, or must not start. */
+export async function beginWrite(
+  request: BackendRequest,
+  target: BatchTarget,
+  book: WriteBook,
+): Promise<{ readonly turn: number } | { readonly outcome: Outcome }> {
+  const { group, method } = request;
+  try {
+    if (group.stopsAtFailure && group.failed) throw notStarted(method);
+    let joined = book.join(request, target.name);
+    if (joined === undefined) {
       await book.ready(request.signal);
-    } catch (error) {
-      return { ok: false, error };
+      joined = book.join(request, target.name);
     }
-    joined = book.join(request);
+    return joined === undefined ? { turn: book.begin(request) } : { outcome: { ok: true, ...(await joined) } };
+  } catch (error) {
+    group.failed = true;
+    return { outcome: { ok: false, error } };
   }
-  return joined === undefined ? undefined : { ok: true, ...joined };
 }
 
-/** Makes a write and keeps it: it counts as persistent when it stands in the journal. */
+/** Makes a write that has begun and keeps it: it counts as persistent when it stands in the journal. */
 export async function keepWrite(
   request: BackendRequest,
   target: BatchTarget,
   book: WriteBook,
+  turn: number,
   make: () => Promise<Attempt>,
 ): Promise<Outcome> {
   const { method, params } = request;
   try {
-    const turn = book.begin(request);
     const attempted = await make();
     if (!attempted.ok) {
       book.history.note(method, params, "ERROR", errorText(attempted.error));

@@ -49,6 +49,8 @@ export interface OperationRecord {
   state: OperationState;
   fraction: number;
   message: string;
+  /** Resolves when its entry stands in the journal: an equal write that joins is not answered before. */
+  written: Promise<void>;
   /** How often its method was called. */
   attempts: number;
   stage: { readonly effective: SecondStage; readonly backendSignal: AbortSignal } | undefined;

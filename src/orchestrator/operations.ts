@@ -2,14 +2,21 @@
 import type { BackendRequest } from "./attempt.ts";
 import type { Operation } from "./call.ts";
 import { canonicalJson } from "./canonical-json.ts";
-import { NotFoundError, OrchestratorError, toWireError, UnavailableError, ValidationError } from "./errors.ts";
+import {
+  messageOf,
+  NotFoundError,
+  OrchestratorError,
+  toWireError,
+  UnavailableError,
+  ValidationError,
+} from "./errors.ts";
 import type { History } from "./history.ts";
 import type { Entry } from "./journal/entry.ts";
 import type { Journal } from "./journal/journal.ts";
 import { type OperationRecord, type PendingOperation, rowOf, type SecondStage } from "./operation.ts";
 import type { EventPort, Logger, MgrPort } from "./ports.ts";
 import { endReports, reportProgress } from "./progress-reports.ts";
-import { hideSecretsOf, withoutSecrets } from "./secrets.ts";
+import { hideSecretsOf, withoutSecrets, withoutSecretsOf } from "./secrets.ts";
 import { firstOf } from "./with-signal.ts";
 
 /** One more is refused: an operator has to look, and every one costs a key of the monitors' store. */
@@ -24,6 +31,14 @@ export interface OperationsDependencies {
   readonly log: Logger;
   /** Told when an operation failed, or a failed one is gone. */
   readonly changed: () => void;
+  /** Told when a second stage stopped at the end of its backend, perhaps after the next instance has looked for such. */
+  readonly stopped: () => void;
+}
+
+/** What an equal write is answered. */
+export interface Joined {
+  readonly value: unknown;
+  readonly operation: PendingOperation;
 }
 
 /** What a backend did with a write. */
@@ -55,12 +70,13 @@ export class Operations {
    * The unfinished operation that an equal write joins: a ceph client sends what was in flight again to the next manager.
    * Not when a different write began after it, which may have undone it.
    */
-  join({ method, params }: BackendRequest): { value: unknown; operation: PendingOperation } | undefined {
-    for (const { turn, state, entry } of this.#equal.get(keyOf(method, params)) ?? []) {
-      if (turn !== this.#turn || state === "failed") continue;
-      return { value: entry.result, operation: { call: entry.id, title: entry.title } };
-    }
-    return undefined;
+  join({ method, params }: BackendRequest, backend: string): Promise<Joined> | undefined {
+    const record = this.#equalOf(keyOf(method, params), backend).find(
+      ({ turn, state }) => turn === this.#turn && state !== "failed",
+    );
+    if (record === undefined) return undefined;
+    const { id, result, title } = record.entry;
+    return record.written.then(() => ({ value: result, operation: { call: id, title } }));
   }
 
   /** A write is about to be handed to the backend; gives its turn. */
@@ -78,7 +94,7 @@ export class Operations {
     const { method, params } = request;
     const { title, effective } = written;
     if (effective === undefined) {
-      await this.#forgetFailed(keyOf(method, params), undefined);
+      await this.#forgetFailed(keyOf(method, params), written.backend);
       this.#tellSuccess(method, params, title);
       return undefined;
     }
@@ -86,13 +102,14 @@ export class Operations {
     const record = this.#add(entry, "persisted", turn);
     record.stage = { effective, backendSignal: written.backendSignal };
     record.attempts = 1;
+    record.written = this.#deps.journal.write(entry);
     try {
-      await this.#deps.journal.write(entry);
+      await record.written;
     } catch (error) {
       this.#remove(record);
       throw error;
     }
-    await this.#forgetFailed(record.key, entry.id);
+    await this.#forgetFailed(record.key, entry.backend);
     return { call: entry.id, title };
   }
 
@@ -105,8 +122,18 @@ export class Operations {
     void this.run(record);
   }
 
-  /** Runs the second stage to its end. */
+  /** Runs the second stage to its end. Never rejects. */
   async run(record: OperationRecord): Promise<void> {
+    try {
+      await this.#run(record);
+    } catch (error) {
+      this.#deps.log.error(`the end of operation ${record.entry.id} could not be noted: ${messageOf(error)}`, {
+        error,
+      });
+    }
+  }
+
+  async #run(record: OperationRecord): Promise<void> {
     const { stage, entry } = record;
     if (stage === undefined) throw new Error(`operation ${entry.id} has no second stage to run`);
     record.state = "running";
@@ -118,16 +145,20 @@ export class Operations {
       signal: stop.signal,
       log,
       progress: (fraction, message = entry.title) => {
-        if (this.#holds(record, stage)) reportProgress(record, fraction, message, this.#deps.events);
+        if (!this.#holds(record, stage)) return;
+        reportProgress(record, fraction, withoutSecretsOf(entry.params, String(message)), this.#deps.events);
       },
     };
     try {
+      // Its backend may have been closed while the entry was written.
+      stop.signal.throwIfAborted();
       await stage.effective(operation);
     } catch (error) {
       if (!this.#holds(record, stage)) return;
+      if (!stage.backendSignal.aborted && !this.#stop.signal.aborted) return await this.fail(record, error);
       // Stopped, not failed: the next instance of the backend, or the next process, takes it up.
-      if (stage.backendSignal.aborted || this.#stop.signal.aborted) record.state = "waiting";
-      else await this.fail(record, error);
+      record.state = "waiting";
+      this.#deps.stopped();
       return;
     } finally {
       stop.release();
@@ -145,8 +176,9 @@ export class Operations {
     await this.#drop(record);
   }
 
-  /** The operation failed; it is kept until it is retried, forgotten or made again. */
+  /** The operation failed; it is kept until it is retried, forgotten or made again. One that was forgotten stays so. */
   async fail(record: OperationRecord, error: unknown): Promise<void> {
+    if (!this.has(record)) return;
     const { method, backend, params, title, id } = record.entry;
     const where = `${backend}.${method}`;
     const log = this.#deps.log.child({ call: id, method: where });
@@ -181,8 +213,8 @@ export class Operations {
   async forget(id: string): Promise<OperationRecord> {
     const record = this.record(id);
     const { state } = record;
-    await this.#drop(record);
     record.forgotten.abort(new Error("an operator has forgotten the operation"));
+    await this.#drop(record);
     if (state !== "failed") {
       const why = new OrchestratorError("an operator has forgotten the operation");
       this.#deps.events.failed(id, toWireError(why, this.#deps.log, record.entry.method));
@@ -214,6 +246,11 @@ export class Operations {
     return [...this.#records.values()].toSorted((a, b) => a.entry.n - b.entry.n);
   }
 
+  /** Whether it is neither effective nor forgotten. */
+  has(record: OperationRecord): boolean {
+    return this.#records.get(record.entry.id) === record;
+  }
+
   record(id: string): OperationRecord {
     const record = this.#records.get(id);
     if (record === undefined) throw new NotFoundError(`there is no operation ${id}; ceph orchbridge op ls lists them`);
@@ -234,6 +271,7 @@ export class Operations {
       state,
       fraction: 0,
       message: entry.title,
+      written: Promise.resolve(),
       attempts: 0,
       stage: undefined,
       forgotten: new AbortController(),
@@ -244,6 +282,10 @@ export class Operations {
     const equal = this.#equal.get(record.key) ?? new Set();
     this.#equal.set(record.key, equal.add(record));
     return record;
+  }
+
+  #equalOf(key: string, backend: string): OperationRecord[] {
+    return [...(this.#equal.get(key) ?? [])].filter(({ entry }) => entry.backend === backend);
   }
 
   #remove(record: OperationRecord): void {
@@ -268,20 +310,20 @@ export class Operations {
 
   /** Whether that run of the second stage is the one that counts: it was neither forgotten nor begun anew. */
   #holds(record: OperationRecord, stage: OperationRecord["stage"]): boolean {
-    return this.#records.get(record.entry.id) === record && record.stage === stage;
+    return this.has(record) && record.stage === stage;
   }
 
   async #drop(record: OperationRecord): Promise<void> {
     endReports(record);
     this.#remove(record);
+    // What is still being written would stand there after its removal.
+    await record.written.catch(() => {});
     await this.#deps.journal.remove(record.entry.id);
   }
 
   /** A write that succeeds now makes up for equal ones that failed. */
-  async #forgetFailed(key: string, except: string | undefined): Promise<void> {
-    const failed = [...(this.#equal.get(key) ?? [])].filter(
-      ({ state, entry }) => state === "failed" && entry.id !== except,
-    );
+  async #forgetFailed(key: string, backend: string): Promise<void> {
+    const failed = this.#equalOf(key, backend).filter(({ state }) => state === "failed");
     if (failed.length === 0) return;
     await Promise.all(failed.map((record) => this.#drop(record)));
     this.#deps.changed();

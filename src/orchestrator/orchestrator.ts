@@ -1,7 +1,7 @@
 /** The interface that the manager's side calls: modern calls, classic completions, features and state of one backend. */
 import type { BackendDefinition } from "./backend.ts";
 import { BackendLife } from "./backend-life.ts";
-import { Completions, failureOf, operationsOf } from "./completions.ts";
+import { Completions, failureOf } from "./completions.ts";
 import { classic } from "./dialects/classic.ts";
 import type { Dialect } from "./dialects/dialect.ts";
 import { modern } from "./dialects/modern.ts";
@@ -59,6 +59,8 @@ export class Orchestrator {
   readonly #end = new AbortController();
   /** The state last told. */
   #told = "";
+  /** A change of operations is told at the end of this turn of the event loop. */
+  #willTell = false;
   readonly #counts = { total: 0, failed: 0, running: 0 };
   readonly #lastErrors: { time: string; method: string; message: string }[] = [];
 
@@ -66,15 +68,13 @@ export class Orchestrator {
     const { session, events, mgr, log } = deps;
     this.#deps = deps;
     this.#dialect = dialectOf(session);
-    const changed = (): void => {
-      // What the backend is comes first; before that there is nothing to add to.
-      if (this.#told !== "") this.#tellState();
-    };
+    const changed = (): void => this.#tellOperationsSoon();
     this.#lease = new Lease(session.owner !== null, (reason) => deps.leaseLost?.(reason));
     const owner = session.owner ?? "";
     const history = new History();
     const journal = new Journal(session.owner === null ? passingStore() : mgr, log, this.#end.signal);
-    this.#operations = new Operations({ owner, journal, history, events, mgr, log, changed });
+    const stopped = (): void => this.#resumption.lookAgain();
+    this.#operations = new Operations({ owner, journal, history, events, mgr, log, changed, stopped });
     this.#resumption = new Resumption({
       owner,
       journal,
@@ -86,7 +86,7 @@ export class Orchestrator {
       end: this.#end.signal,
     });
     this.#book = {
-      join: (request) => this.#operations.join(request),
+      join: (request, backend) => this.#operations.join(request, backend),
       ready: (signal) => this.#resumption.ready(signal),
       begin: (request) => this.#operations.begin(request),
       keep: (request, written, turn) => this.#operations.keep(request, written, turn),
@@ -99,7 +99,7 @@ export class Orchestrator {
       created: (target) => this.#resumption.resume(target),
     });
     this.#completions = new Completions(this.#dialect, this.#life, this.#book, (operations) =>
-      this.#startAll(operations),
+      this.#startUntold(operations),
     );
   }
 
@@ -148,10 +148,10 @@ export class Orchestrator {
       // What was persisted must become effective, also when its call failed or nobody waits for the answer any more.
       if (signal.aborted)
         void work.then(
-          ({ operations }) => this.#startAll(operations),
-          (late: unknown) => this.#startAll(failureOf(late).operations),
+          ({ operations }) => this.#startUntold(operations),
+          (late: unknown) => this.#startUntold(failureOf(late).operations),
         );
-      else setImmediate(() => this.#startAll(failureOf(error).operations));
+      else setImmediate(() => this.#startUntold(failureOf(error).operations));
       throw failureOf(error).error;
     } finally {
       clearTimeout(timer);
@@ -164,18 +164,19 @@ export class Orchestrator {
 
   /** Starts the completions named as one batch; answers `{ settled, pending }`. */
   async wait(calls: readonly string[], timeoutMs: number, signal: AbortSignal): Promise<Answer> {
-    const { settled, pending } = await this.#completions.wait(
-      calls,
-      AbortSignal.any([signal, AbortSignal.timeout(timerMs(timeoutMs))]),
-    );
-    const operations = settled.flatMap(({ outcome }) => operationsOf(outcome));
+    const { settled, pending } = await this.#completions.wait(calls, timerMs(timeoutMs), signal);
     const entries = settled.map(({ call, method, outcome }) => {
       this.#counts.total++;
       if ("settled" in outcome) return { call, result: wireResult(method, outcome.settled) };
       this.#remember(method, outcome.error);
       return { call, error: this.wireError(outcome.error, method) };
     });
-    return { result: { settled: entries, pending }, page: false, answered: () => this.#startAll(operations) };
+    const answered = (): void => {
+      for (const { outcome } of settled)
+        if ("settled" in outcome) this.#startAll(outcome.settled.operations);
+        else this.#startUntold(outcome.operations);
+    };
+    return { result: { settled: entries, pending }, page: false, answered };
   }
 
   drop(calls: readonly string[]): void {
@@ -229,13 +230,18 @@ export class Orchestrator {
   /** Takes a failed operation up again; what to tell the operator. */
   async retryOperation(id: string): Promise<string> {
     const { entry } = await this.#resumption.retry(id);
+    this.#tellOperations();
     return `Operation ${id} (${entry.title}) is taken up again`;
   }
 
   /** Gives an operation up; what to tell the operator. */
   async forgetOperation(id: string): Promise<string> {
-    if (await this.#resumption.forgetUnreadable(id)) return `Entry ${id} was removed from the journal`;
+    if (await this.#resumption.forgetUnreadable(id)) {
+      this.#tellOperations();
+      return `Entry ${id} was removed from the journal`;
+    }
     const { entry } = await this.#operations.forget(id);
+    this.#tellOperations();
     return `Operation ${id} (${entry.title}) is forgotten; what it has changed so far stays`;
   }
 
@@ -260,6 +266,12 @@ export class Orchestrator {
     for (const operation of operations) this.#operations.start(operation);
   }
 
+  /** Those that no answer names: the manager hears of them, so that they have a progress event as well. */
+  #startUntold(operations: readonly PendingOperation[]): void {
+    for (const { call, title } of operations) this.#deps.events.operation(call, title, 0);
+    this.#startAll(operations);
+  }
+
   #remember(method: string, error: unknown): void {
     this.#counts.failed++;
     this.#lastErrors.push({
@@ -268,6 +280,22 @@ export class Orchestrator {
       message: withoutSecrets(error instanceof Error ? error.message : errorText(error)),
     });
     if (this.#lastErrors.length > LAST_ERRORS) this.#lastErrors.shift();
+  }
+
+  /** Thousands may change at once, and each telling reads them all. */
+  #tellOperationsSoon(): void {
+    if (this.#willTell) return;
+    this.#willTell = true;
+    setImmediate(() => {
+      this.#willTell = false;
+      this.#tellOperations();
+    });
+  }
+
+  /** The operator who retries or forgets one sees it in the health from the answer on. */
+  #tellOperations(): void {
+    // What the backend is comes first; before that there is nothing to add to.
+    if (this.#told !== "") this.#tellState();
   }
 
   #tellState(): void {

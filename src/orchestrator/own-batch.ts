@@ -11,13 +11,19 @@ import {
   settle,
 } from "./attempt.ts";
 import type { BackendCall } from "./backend.ts";
-import { thrownIn } from "./errors.ts";
-import { joinedOrReady, keepWrite, type Outcome, readOutcome, type WriteBook } from "./keep-write.ts";
+import { beginWrite, keepWrite, type Outcome, readOutcome, type WriteBook } from "./keep-write.ts";
 import { persisted, type SecondStage } from "./operation.ts";
 
 interface OwnBatchEntry {
   readonly request: BackendRequest;
   readonly done: (outcome: Outcome) => void;
+}
+
+/** A call as the backend gets it. */
+interface HandedOver {
+  readonly entry: OwnBatchEntry;
+  readonly call: BackendCall;
+  readonly settle: (attempt: Attempt) => void;
 }
 
 /** Hands the calls to the backend's own `batch`. */
@@ -40,50 +46,75 @@ export class OwnBatch {
 
   /** Never rejects: every call is settled. */
   async run(): Promise<void> {
-    const settling = await Promise.all(this.#entries.map((entry) => this.#prepare(entry)));
-    const calls = settling.filter((call) => call !== undefined);
-    let why: unknown;
-    try {
-      if (calls.length > 0) await this.#target.backend.batch?.(calls.map(({ call }) => call));
-    } catch (error) {
-      why = thrownIn(`${this.#target.name}.batch`, error);
-    }
-    // Settling twice is harmless: a promise keeps its first outcome.
-    for (const { call, settle: settleAs } of calls) {
-      settleAs({ ok: false, error: why ?? new Error(`${this.#target.name}.batch left ${call.method} unsettled`) });
+    const reads = this.#entries.filter(({ request }) => isRead(request)).map((entry) => this.#read(entry));
+    const beginning = this.#beginWrites();
+    const writes = await Promise.race([beginning, nextTurn()]);
+    if (writes === undefined) {
+      // What keeps writes back keeps no read back.
+      await Promise.all([this.#handOver(reads), beginning.then((late) => this.#handOver(late))]);
+    } else {
+      const all = new Map([...reads, ...writes].map((handed) => [handed.entry, handed]));
+      await this.#handOver(this.#entries.flatMap((entry) => all.get(entry) ?? []));
     }
   }
 
-  /** The call as the backend gets it; undefined when it was answered without. */
-  async #prepare({
-    request,
-    done,
-  }: OwnBatchEntry): Promise<{ call: BackendCall; settle(attempt: Attempt): void } | undefined> {
+  /** One after another: a write joins no unfinished operation if a different one stands ahead of it here. */
+  async #beginWrites(): Promise<HandedOver[]> {
+    const begun: HandedOver[] = [];
+    for (const entry of this.#entries) {
+      if (isRead(entry.request)) continue;
+      const write = await beginWrite(entry.request, this.#target, this.#book);
+      if ("outcome" in write) entry.done(write.outcome);
+      else begun.push(this.#write(entry, write.turn));
+    }
+    return begun;
+  }
+
+  async #handOver(calls: readonly HandedOver[]): Promise<void> {
+    const { name, backend, signal } = this.#target;
+    let why: { readonly error: unknown } | undefined;
+    try {
+      signal.throwIfAborted();
+      if (calls.length > 0) await backend.batch?.(calls.map(({ call }) => call));
+    } catch (error) {
+      why = { error };
+    }
+    // Settling twice is harmless: a promise keeps its first outcome.
+    for (const { entry, settle: settleAs } of calls) {
+      const { request } = entry;
+      const where = `${name}.${why === undefined ? request.method : "batch"}`;
+      const { error } = why ?? { error: new Error(`${name}.batch left ${request.method} unsettled`) };
+      settleAs(failed(request, this.#target, where, error));
+    }
+  }
+
+  #read(entry: OwnBatchEntry): HandedOver {
+    const { promise, resolve } = Promise.withResolvers<Attempt>();
+    void readOutcome(entry.request, this.#book, promise).then(entry.done);
+    return this.#call(entry, resolve);
+  }
+
+  #write(entry: OwnBatchEntry, turn: number): HandedOver {
+    const { promise, resolve } = Promise.withResolvers<Attempt>();
+    void keepWrite(entry.request, this.#target, this.#book, turn, () => promise).then(entry.done);
+    return this.#call(entry, resolve);
+  }
+
+  #call(entry: OwnBatchEntry, resolve: (attempt: Attempt) => void): HandedOver {
+    const { request } = entry;
     const target = this.#target;
     const where = `${target.name}.${request.method}`;
-    const read = isRead(request);
-    if (!read) {
-      const joined = await joinedOrReady(request, this.#book);
-      if (joined !== undefined) {
-        done(joined);
-        return undefined;
-      }
-    }
-    const { promise, resolve } = Promise.withResolvers<Attempt>();
-    const outcome = read
-      ? readOutcome(request, this.#book, promise)
-      : keepWrite(request, target, this.#book, () => promise);
-    void tell(outcome, done);
     const call = {
       ...callContext(request, target, where, false, []),
       resolve: (result: unknown): void => resolve(settle(request, target, where, result)),
-      reject: (error: unknown): void => resolve(failed(request, where, error)),
+      reject: (error: unknown): void => resolve(failed(request, target, where, error)),
       persisted: (result: unknown, effective: SecondStage): void =>
         resolve(settle(request, target, where, persisted(result, effective))),
       run: async (): Promise<void> => resolve(await attemptInGroup(request, target)),
     };
     // The union by `method` cannot be followed by the type checker; params were validated for this method.
     return {
+      entry,
       call: { method: request.method, params: request.params, call } as unknown as BackendCall,
       settle: resolve,
     };
@@ -99,6 +130,7 @@ async function attemptInGroup(request: BackendRequest, target: BatchTarget): Pro
   return attempted;
 }
 
-async function tell(outcome: Promise<Outcome>, done: (outcome: Outcome) => void): Promise<void> {
-  done(await outcome);
+/** Resolves when all that could go on at once has: writes that nothing keeps back are ready by then. */
+function nextTurn(): Promise<undefined> {
+  return new Promise((resolve) => void setImmediate(resolve, undefined));
 }

@@ -17,8 +17,9 @@ export interface MgrPort {
   /** Null deletes the key. At most 65,536 bytes. */
   storeSet(key: string, value: string | null): Promise<void>;
   storeList(prefix: string): Promise<Record<string, string>>;
-  /** Replaces the backend's own health checks; the bridge's (ORCHBRIDGE_…) stay. */
+  /** Replaces the backend's own health checks; the bridge's (ORCHBRIDGE_…) stay. They go when the backend is closed. */
   setHealthChecks(checks: Record<string, HealthCheck>): Promise<void>;
+  /** An event in `ceph -s`; one that has neither reached 1 nor failed is failed when the backend is closed. */
   progress(event: { id: string; message: string; fraction: number; failed?: string }): Promise<void>;
   clusterLog(level: "debug" | "info" | "warn" | "error" | "security", message: string): Promise<void>;
   /** The value of one of the module's options. */

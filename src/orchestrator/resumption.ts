@@ -1,4 +1,5 @@
 /** Takes unfinished operations up again: after a restart of Node, a fail-over, or with a new instance of the backend. */
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { type BatchTarget, callAgain } from "./attempt.ts";
 import { isOrchestratorError, messageOf, UnavailableError, ValidationError } from "./errors.ts";
 import type { UnreadableEntry } from "./journal/entry.ts";
@@ -36,6 +37,8 @@ export class Resumption {
   /** Operations are taken up one after another; writes wait for its end. */
   #work: Promise<void> = Promise.resolve();
   #target: BatchTarget | undefined;
+  /** What is to be taken up will be looked for in its turn. */
+  #willLook = false;
   /** Why no operation can be taken up now, and so no write either. */
   #obstacle: string | undefined;
 
@@ -56,7 +59,17 @@ export class Resumption {
   /** A new instance of a backend takes up what is unfinished. Never rejects. */
   resume(target: BatchTarget): void {
     this.#target = target;
-    this.#enqueue(() => this.#takeUpAll(target));
+    this.lookAgain();
+  }
+
+  /** Takes up what waits, of the backend that runs when its turn comes. */
+  lookAgain(): void {
+    if (this.#willLook) return;
+    this.#willLook = true;
+    this.#enqueue(async () => {
+      this.#willLook = false;
+      await this.#takeUpAll();
+    });
   }
 
   /** Takes one failed operation up again. */
@@ -70,7 +83,7 @@ export class Resumption {
     }
     const record = await this.#deps.operations.reopen(id);
     this.#tell(record);
-    this.#enqueue(() => this.#takeUp(record, target));
+    this.lookAgain();
     return record;
   }
 
@@ -127,12 +140,24 @@ export class Resumption {
   }
 
   async #loadAtStart(): Promise<void> {
-    const { lease, log, end } = this.#deps;
+    const { lease, end } = this.#deps;
     await lease.granted(end);
+    // A former owner may write until then, also while the journal is being read.
+    const { isFenced } = lease;
+    await this.#load(isFenced);
+    if (isFenced) return;
+    void lease
+      .fenced(end)
+      .then(() => this.#enqueue(() => this.#takeUpLate()))
+      .catch(() => {});
+  }
+
+  /** Reads the journal, again and again until it can be read. */
+  async #load(isFenced: boolean): Promise<void> {
+    const { log, end } = this.#deps;
     for (let wait = FIRST_RETRY_MS; ; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       try {
-        await this.#load();
-        break;
+        return await this.#loadOnce(isFenced);
       } catch (error) {
         if (end.aborted) throw error;
         log.error(`${messageOf(error)}; no write is started before it can be`);
@@ -140,15 +165,9 @@ export class Resumption {
         end.throwIfAborted();
       }
     }
-    if (lease.isFenced) return;
-    // A former owner may write until then.
-    void lease
-      .fenced(end)
-      .then(() => this.#enqueue(() => this.#takeUpLate()))
-      .catch(() => {});
   }
 
-  async #load(): Promise<void> {
+  async #loadOnce(isFenced: boolean): Promise<void> {
     const { journal, operations, log, changed } = this.#deps;
     const { entries, unreadable, orphans } = await journal.load();
     for (const entry of entries) {
@@ -160,19 +179,21 @@ export class Resumption {
       log.error(`the journal's entry of operation ${entry.id} is kept and cannot be used: ${entry.problem}`);
       this.#unreadable.set(entry.id, entry);
     }
-    // Their writes were never answered.
-    if (orphans.length > 0) await journal.removeKeys(orphans).catch(() => {});
+    // Their writes were never answered; before the fence, a former owner may be about to write their head.
+    if (isFenced) await journal.removeKeys(orphans).catch(() => {});
     changed();
   }
 
   async #takeUpLate(): Promise<void> {
-    const before = this.#deps.operations.all().length;
-    await this.#load();
-    if (this.#target !== undefined && this.#deps.operations.all().length > before) await this.#takeUpAll(this.#target);
+    await this.#load(true);
+    await this.#takeUpAll();
   }
 
-  async #takeUpAll(target: BatchTarget): Promise<void> {
+  async #takeUpAll(): Promise<void> {
     const { operations, lease, owner, log, changed } = this.#deps;
+    const target = this.#target;
+    // The next instance takes them up.
+    if (target === undefined || target.signal.aborted) return;
     const end = AbortSignal.any([target.signal, this.#deps.end]);
     await withSignal(this.#loaded, end);
     changed(); // which ones are another backend's is known only now
@@ -180,7 +201,11 @@ export class Resumption {
     if (unfinished.length === 0) return;
     if (unfinished.some(({ entry }) => entry.owner !== owner)) await lease.fenced(end);
     log.info(`taking up ${unfinished.length} unfinished operation(s)`);
-    for (const record of unfinished) await this.#takeUp(record, target);
+    for (const record of unfinished) {
+      // Thousands must not keep the lease's renewal waiting; and the former instance may end one meanwhile.
+      await nextTurn();
+      if (operations.has(record)) await this.#takeUp(record, target);
+    }
   }
 
   /** Calls the method again until the backend has it; an operation that was forgotten meanwhile is left alone. */

@@ -5,7 +5,8 @@ import type { Availability, Backend } from "./backend.ts";
 import { toWireError } from "./errors.ts";
 import type { Issue } from "./issues.ts";
 import { checkJson } from "./json-value.ts";
-import type { Logger } from "./ports.ts";
+import type { Json, Logger } from "./ports.ts";
+import { hideSecretsOf, withoutSecretsOf } from "./secrets.ts";
 import { isTimeout, withSignal } from "./with-signal.ts";
 
 const ASK_EVERY_MS = 10_000;
@@ -16,20 +17,33 @@ export class RunningBackend {
   readonly target: BatchTarget;
   readonly #stop: AbortController;
   readonly #changed: () => void;
+  readonly #closed: () => void;
   readonly #timer: NodeJS.Timeout | undefined;
   #availability: Availability = { ok: true };
   /** The question under way: one at a time, so that an old answer never follows a newer one. */
   #question: Promise<void> | undefined;
   #askAgain = false;
 
-  /** `stop` is the controller of the signal that `create` was handed. */
   constructor(
     backend: Backend,
-    what: { name: string; log: Logger; strict: boolean; stop: AbortController; changed: () => void },
+    what: {
+      readonly name: string;
+      readonly log: Logger;
+      readonly strict: boolean;
+      readonly options: Json;
+      /** Of the signal that `create` was handed. */
+      readonly stop: AbortController;
+      /** Told at every change of `availability`. */
+      readonly changed: () => void;
+      /** Told when it was closed, or did not close in time. */
+      readonly closed: () => void;
+    },
   ) {
-    this.#stop = what.stop;
+    const { name, log, strict, options, stop } = what;
+    this.#stop = stop;
     this.#changed = what.changed;
-    this.target = { name: what.name, backend, log: what.log, strict: what.strict, signal: what.stop.signal };
+    this.#closed = what.closed;
+    this.target = { name, backend, log, strict, options, signal: stop.signal };
     if (backend.available !== undefined) {
       this.#timer = setInterval(() => void this.ask(), ASK_EVERY_MS);
       this.#timer.unref();
@@ -60,7 +74,10 @@ export class RunningBackend {
   take(answer: unknown): void {
     if (this.#stop.signal.aborted) return;
     const before = JSON.stringify(this.#availability);
-    this.#availability = checkedAvailability(this.target.name, answer);
+    const { name, options } = this.target;
+    const said = checkedAvailability(name, answer);
+    const { reason } = said;
+    this.#availability = reason === undefined ? said : { ...said, reason: withoutSecretsOf([options], reason) };
     if (JSON.stringify(this.#availability) !== before) this.#changed();
   }
 
@@ -76,13 +93,15 @@ export class RunningBackend {
     } catch (error) {
       const why = isTimeout(error)
         ? `did not end within ${CLOSE_WITHIN_MS / 1000} s`
-        : toWireError(error, log, `${name}.close`).message;
+        : this.#sentence(error, `${name}.close`);
       log.warn(`${name}.close: ${why}`);
+    } finally {
+      this.#closed();
     }
   }
 
   async #ask(): Promise<void> {
-    const { name, backend, log } = this.target;
+    const { name, backend } = this.target;
     try {
       this.take(
         await withSignal(
@@ -93,9 +112,14 @@ export class RunningBackend {
     } catch (error) {
       const reason = isTimeout(error)
         ? `${name}.available() did not answer within ${ANSWER_WITHIN_MS / 1000} s`
-        : toWireError(error, log, `${name}.available`).message;
+        : this.#sentence(error, `${name}.available`);
       this.take({ ok: false, reason });
     }
+  }
+
+  #sentence(error: unknown, where: string): string {
+    const { options, log } = this.target;
+    return toWireError(hideSecretsOf([options], error), log, where).message;
   }
 }
 

@@ -49,18 +49,29 @@ export function withoutSecretsOf(params: object, text: string): string {
   return secretsIn(params).reduce((left, secret) => left.replaceAll(secret, HIDDEN), withoutSecrets(text));
 }
 
-/** The same for what a backend threw, its stack and its causes included; errors are changed in place. */
-export function hideSecretsOf(params: object, thrown: unknown): unknown {
+/** How far causes are followed: one may lead back to an error before it. */
+export const CAUSES = 10;
+
+/** The same for what a backend threw, its stack and its causes included; errors are changed in place, frozen ones copied. */
+export function hideSecretsOf(params: object, thrown: unknown, depth = 0): unknown {
   if (typeof thrown === "string") return withoutSecretsOf(params, thrown);
-  for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth += 1) {
-    const { message, stack } = error;
-    const shown = withoutSecretsOf(params, message);
-    if (shown !== message)
-      Object.defineProperty(error, "message", { value: shown, configurable: true, writable: true });
-    if (stack === undefined) continue;
-    const shownStack = withoutSecretsOf(params, stack);
-    if (shownStack !== stack)
-      Object.defineProperty(error, "stack", { value: shownStack, configurable: true, writable: true });
-  }
-  return thrown;
+  if (!(thrown instanceof Error) || depth > CAUSES) return thrown;
+  const { message, stack, cause } = thrown;
+  const shown = {
+    message: withoutSecretsOf(params, message),
+    stack: stack === undefined ? undefined : withoutSecretsOf(params, stack),
+    cause: hideSecretsOf(params, cause, depth + 1),
+  };
+  const changes: PropertyDescriptorMap = {};
+  if (shown.message !== message) changes["message"] = replacement(shown.message);
+  if (shown.stack !== stack) changes["stack"] = replacement(shown.stack);
+  if (shown.cause !== cause) changes["cause"] = replacement(shown.cause);
+  const isChanged = Object.entries(changes).every(([name, change]) => Reflect.defineProperty(thrown, name, change));
+  if (isChanged) return thrown;
+  const properties = { ...Object.getOwnPropertyDescriptors(thrown), ...changes };
+  return Object.create(Object.getPrototypeOf(thrown) as object, properties) as unknown;
+}
+
+function replacement(value: unknown): PropertyDescriptor {
+  return { value, configurable: true, writable: true };
 }

@@ -223,7 +223,7 @@ export class Connection {
       return new RefusedRequest(WireCode.invalidParams, "InvalidParams", problem.message, problem.field);
     if (this.#open.size < this.#limits.open) return undefined;
     return new RefusedRequest(
-      WireCode.internal,
+      WireCode.tooManyRequests,
       "TooManyRequests",
       `${this.#open.size} requests are waiting for their answers already`,
     );

@@ -30,12 +30,13 @@ export class RpcError extends Error {
   }
 }
 
-/** JSON-RPC's own error codes, and LSP's for a cancelled request. */
+/** JSON-RPC's own error codes, one of those that it leaves to servers, and LSP's for a cancelled request. */
 export const WireCode = {
   invalidRequest: -32600,
   methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
+  tooManyRequests: -32000,
   cancelled: -32800,
 } as const;
 

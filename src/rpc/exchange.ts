@@ -31,7 +31,7 @@ export class Exchange implements AbstractCancellationTokenSource, CancellationTo
   }
 
   cancel(): void {
-    this.abort(new RefusedRequest(WireCode.cancelled, "Cancelled", "the call was cancelled"));
+    this.abort(new RefusedRequest(WireCode.cancelled, "RequestCancelled", "the call was cancelled"));
   }
 
   dispose(): void {

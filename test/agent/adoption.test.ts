@@ -11,7 +11,7 @@ import { METHODS } from "../../src/agent/protocol.ts";
 import { isAlive, OneAgent, until } from "./one-agent.ts";
 
 // Each starts several Node processes, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 describe.skipIf(process.getuid?.() !== 0)("daemon/adopt, of stand-in daemons that somebody else started", () => {
   let agent: OneAgent;

@@ -1,4 +1,6 @@
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,7 +8,7 @@ import { METHODS } from "../../src/agent/protocol.ts";
 import { isAlive, OneAgent, until } from "./one-agent.ts";
 
 // Each starts several Node processes, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let agent: OneAgent;
 
@@ -23,6 +25,24 @@ function manifest(): { daemons: Record<string, { removing: string | null }> } {
 }
 
 const SECRET = "[mds.a]\n\tkey = AQDtHvNk0000000000000000000000000000000000==\n";
+
+/** A monitor in the manifest that ran in another root folder, and whose removal has begun. */
+function adoptedFrom(root: string, data: string, removing: "drop_data" | "keep_data"): void {
+  const now = new Date().toISOString();
+  const entry = {
+    service: "mon",
+    labels: {},
+    ports: [],
+    address: null,
+    desired: "stopped",
+    created: now,
+    deployed: now,
+    adopted: { argv: ["/usr/bin/ceph-mon", "-i", "a"], environment: {}, uid: 0, gid: 0, data, root },
+    removing,
+  };
+  const content = { version: 1, id: randomUUID(), generation: 0, daemons: { "mon.a": entry }, records: {} };
+  writeFileSync(join(agent.settings.stateDir, "manifest.json"), JSON.stringify(content));
+}
 
 describe("daemon/deploy, of stand-in daemons", () => {
   it("writes the keyring for the daemon's user alone, and nowhere else", async () => {
@@ -78,6 +98,17 @@ describe("daemon/deploy, of stand-in daemons", () => {
     expect(await agent.ask("daemon/list", {})).toEqual([]);
   });
 
+  it("takes away the keyrings that tools of an agent that was killed had", async () => {
+    await agent.end("SIGKILL");
+    const folder = join(agent.settings.dataDir, "tmp");
+    mkdirSync(folder);
+    const left = ["tool.1-2.keyring", "tool.1-2.conf", "mon.a.keyring", ".mon.b.keyring.new-7"];
+    for (const name of [...left, "somebody's"]) writeFileSync(join(folder, name), SECRET);
+    mkdirSync(join(folder, "tool.folder"));
+    await agent.start();
+    expect(readdirSync(folder).toSorted()).toEqual(["somebody's", "tool.folder"]);
+  });
+
   it("refuses a port that a process has, naming both, before anything is written", async () => {
     const server = createServer().listen(0, "127.0.0.1");
     const address = await until("a port", () => server.address() ?? undefined);
@@ -110,7 +141,12 @@ describe("daemon/deploy, of stand-in daemons", () => {
     await agent.deploy("nfs.a", { keyring: "[client.nfs.a]\n", files: { "ganesha.conf": "EXPORT {}" } });
     const folder = join(agent.settings.dataDir, "nfs/ceph-a");
     expect(readFileSync(join(folder, "ganesha.conf"), "utf8")).toBe("EXPORT {}");
-    expect(readFileSync(join(folder, "ceph.conf"), "utf8")).toContain(`[client.nfs.a]\nkeyring = ${folder}/keyring\n`);
+    const conf = join(folder, "ceph.conf");
+    expect(readFileSync(conf, "utf8")).toContain(`[client.nfs.a]\nkeyring = ${folder}/keyring\n`);
+    // A full disk keeps it from no start for which it is there already.
+    const { ino } = statSync(conf);
+    await agent.ask("daemon/act", { name: "nfs.a", action: "restart" });
+    expect(statSync(conf).ino).toBe(ino);
   });
 
   it("shows each daemon as the protocol says", async () => {
@@ -171,6 +207,76 @@ describe("daemon/act and daemon/remove, of stand-in daemons", () => {
     await until("the end of the removal", async () => (await agent.ask("daemon/list", {})).length === 0);
     expect(isAlive(pid)).toBe(false);
     expect(existsSync(join(agent.settings.dataDir, "mds/ceph-a"))).toBe(false);
+  });
+
+  it("supervises a daemon once that is deployed while it is being removed", async () => {
+    agent.behave("mds/ceph-a", { deaf: true }); // so that its removal takes a while
+    await agent.deploy("mds.a");
+    const { pid: former } = await agent.inState("mds.a", "running");
+    const removed = agent.ask("daemon/remove", { name: "mds.a", keep_data: false });
+    const deployed = agent.deploy("mds.a");
+    await removed;
+    await deployed;
+    const { pid } = await agent.inState("mds.a", "running", former);
+    process.kill(pid ?? 0, "SIGKILL");
+    const fresh = await agent.inState("mds.a", "running", pid);
+    await agent.ask("daemon/act", { name: "mds.a", action: "stop" });
+    expect([former, pid, fresh.pid].map(isAlive)).toEqual([false, false, false]);
+  });
+
+  it.each([
+    ["drop_data", false],
+    ["keep_data", true],
+  ] as const)(
+    "removes a daemon's folder in the root that it was adopted from, and never the host's of that name (%s)",
+    async (removing, isKept) => {
+      await agent.end("SIGTERM");
+      const root = join(agent.folder, "root");
+      const own = join(agent.settings.dataDir, "mon/ceph-a");
+      for (const folder of [own, join(root, own)]) {
+        mkdirSync(folder, { recursive: true });
+        writeFileSync(join(folder, "whose"), folder);
+      }
+      adoptedFrom(root, own, removing);
+      await agent.start();
+      await until("the end of the removal", async () => (await agent.ask("daemon/list", {})).length === 0);
+      expect(readFileSync(join(own, "whose"), "utf8")).toBe(own);
+      expect(existsSync(join(root, own))).toBe(false);
+      const aside = join(agent.settings.stateDir, "removed");
+      const kept = isKept ? readdirSync(aside).map((name) => readFileSync(join(aside, name, "whose"), "utf8")) : [];
+      expect(kept).toEqual(isKept ? [join(root, own)] : []);
+    },
+  );
+
+  it("removes the folder of an adopted daemon whose root has the host's mounted", async (context) => {
+    await agent.end("SIGTERM");
+    const { dataDir } = agent.settings;
+    const root = join(agent.folder, "root");
+    const own = join(dataDir, "mon/ceph-a");
+    for (const folder of [own, join(root, dataDir)]) mkdirSync(folder, { recursive: true });
+    if (spawnSync("mount", ["--bind", dataDir, join(root, dataDir)]).status !== 0)
+      return context.skip("this machine lets nothing be mounted");
+    try {
+      adoptedFrom(root, own, "drop_data");
+      await agent.start();
+      await until("the end of the removal", async () => (await agent.ask("daemon/list", {})).length === 0);
+      expect(existsSync(own)).toBe(false);
+    } finally {
+      spawnSync("umount", ["--lazy", join(root, dataDir)]);
+    }
+  });
+
+  it("leaves the folder of an adopted daemon whose root leads to another place of the host's", async () => {
+    await agent.end("SIGTERM");
+    const [root, host] = [join(agent.folder, "root"), join(agent.folder, "host")];
+    mkdirSync(join(host, "ceph/mon/ceph-a"), { recursive: true });
+    mkdirSync(join(root, "var/lib"), { recursive: true });
+    symlinkSync(join(host, "ceph"), join(root, "var/lib/ceph"));
+    adoptedFrom(root, "/var/lib/ceph/mon/ceph-a", "drop_data");
+    await agent.start();
+    await until("the end of the removal", async () => (await agent.ask("daemon/list", {})).length === 0);
+    expect(existsSync(join(host, "ceph/mon/ceph-a"))).toBe(true);
+    await until("a word about it", () => agent.log.includes("is left as it is: a link on its way leads out of"));
   });
 
   it("says that it does not know a daemon", async () => {

@@ -15,7 +15,7 @@ export async function until<T>(
   what: string,
   probe: () => T | undefined | false | Promise<T | undefined | false>,
 ): Promise<T> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     const value = await probe();
     if (value !== undefined && value !== false) return value;

@@ -1,6 +1,7 @@
 import {
   closeSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -70,5 +71,12 @@ describe("what a daemon printed", () => {
     expect(readFileSync(path, "utf8")).toBe("the last words\n");
     expect(sizeOf(`${path}.1`)).toBe(5 * 1024 ** 2);
     expect(lastLine(path, 4 * 1024 ** 2)).toBe("the last words");
+  });
+
+  it("is kept in bounds where there is no room for the former part", () => {
+    writeFileSync(path, "x".repeat(5 * 1024 ** 2));
+    mkdirSync(`${path}.1`); // so that the copy fails
+    boundOutput(path);
+    expect(sizeOf(path)).toBe(0);
   });
 });

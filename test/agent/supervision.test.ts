@@ -1,11 +1,11 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { RunRecord } from "../../src/agent/run-record.ts";
 import { isAlive, OneAgent, until } from "./one-agent.ts";
 
 // Each starts several Node processes, which takes long on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 let agent: OneAgent;
 
@@ -81,6 +81,17 @@ describe("supervision, of stand-in daemons", () => {
     const fresh = await agent.inState("mds.a", "running", pid);
     expect(fresh).toMatchObject({ crashes: 1, last_exit: "ended by SIGKILL: mds.a boiling over", desired: "running" });
     expect(fresh.events.map(({ level }) => level)).toEqual(["INFO", "ERROR", "INFO"]);
+  });
+
+  it("starts a daemon again that is killed while there is no room for what it printed before", async () => {
+    await agent.deploy("mds.a");
+    const { pid } = await agent.inState("mds.a", "running");
+    const output = join(agent.settings.stateDir, "log/mds.a.out");
+    mkdirSync(`${output}.1`); // so that the copy fails
+    appendFileSync(output, "x".repeat(5 * 1024 ** 2));
+    process.kill(pid ?? 0, "SIGKILL");
+    await agent.inState("mds.a", "running", pid);
+    await until("the output to be small again", () => statSync(output).size < 1024 ** 2);
   });
 
   it("starts an adopted daemon again that is killed", async () => {

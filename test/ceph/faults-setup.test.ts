@@ -96,11 +96,12 @@ describe.each(RELEASE_NAMES)("a bridge on %s with", (release) => {
   });
 
   it.each([
-    ["a Node that is too old", "ORCHBRIDGE_DOWN"],
+    ["a Node that is too old", "ORCHBRIDGE_BACKEND_UNAVAILABLE"],
     ["options that break the backend's rules", "ORCHBRIDGE_BACKEND_UNAVAILABLE"],
   ])("%s raises %s, which clears", async (wrong, check) => {
     const { options, says } = WRONG.find(({ what }) => what === wrong)!;
     const [name = "", value = ""] = Object.entries(options(at()))[0] ?? [];
+    await healthUntil(at(), check, false);
     await setOption(at(), name, value);
     expect(said(await healthUntil(at(), check, true), says)).toBe(true);
     await unsetOption(at(), name);

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 import { until } from "../../testbed/cluster.ts";
 import { type ClusterWithModule, clusterWithModule } from "./cluster-with-module.ts";
-import { placeBackend, setOption, useBackend } from "./own-backend.ts";
+import { placeBackend, setOption, unsetOption, useBackend } from "./own-backend.ts";
 
 interface Status {
   readonly permissions: string | null;
@@ -49,6 +49,23 @@ describe.each(["pacific", "tentacle"] as const)("a backend on %s", (release) => 
     expect(node.pid).not.toBe(before.pid);
     expect(node.crashes).toBe(before.crashes);
     expect(node.last_end).toMatch(/^the Node process was ended on request: /);
+    at().expectNoHarm();
+  });
+
+  it("gets a cache of its own in the manager's folder, and tells debug lines when the manager's log takes them", async () => {
+    const variables = async (): Promise<string[]> => {
+      const { node } = await status();
+      return readFileSync(`/proc/${node.pid}/environ`, "utf8").split("\0");
+    };
+    const folder = `${at().cluster.inside}/mgr.x/orchbridge-cache`;
+    expect(await variables()).toContainEqual(expect.stringContaining(`ORCHBRIDGE_CACHE_DIR=${folder}/`));
+    expect(await variables()).not.toContain("ORCHBRIDGE_LOG_LEVEL=debug");
+    await setOption(at(), "log_level", "debug");
+    await until("Node to tell debug lines", 60_000, async () => {
+      await at().ok("orchbridge restart");
+      return (await variables()).includes("ORCHBRIDGE_LOG_LEVEL=debug") || undefined;
+    });
+    await unsetOption(at(), "log_level");
     at().expectNoHarm();
   });
 

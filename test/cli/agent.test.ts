@@ -64,8 +64,10 @@ describe("orchbridge agent", () => {
   it("is run by the unit that install puts beside it, from there and by the Node that is there", () => {
     writeFileSync(join(dir, "mgr_module.py"), "");
     const unit = (): string => readFileSync(join(dir, "orchbridge/orchbridge-agent.service"), "utf8");
-    const text = install({ mgrDir: dir, node: undefined }, built.folder);
-    expect(text).toContain(`cp ${dir}/orchbridge/orchbridge-agent.service /etc/systemd/system/`);
+    const { next } = install({ mgrDir: dir, node: undefined }, built.folder);
+    expect(next.flatMap(({ commands }) => commands)).toContain(
+      `cp ${dir}/orchbridge/orchbridge-agent.service /etc/systemd/system/`,
+    );
     expect(unit()).toContain(`\nExecStart="${process.execPath}" "${dir}/orchbridge/js/agent.mjs"\n`);
     install({ mgrDir: dir, node: process.execPath }, built.folder);
     expect(unit()).toContain(`\nExecStart="${dir}/orchbridge/bin/node" "${dir}/orchbridge/js/agent.mjs"\n`);

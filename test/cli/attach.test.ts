@@ -19,6 +19,7 @@ let path = "";
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "orchbridge-attach-"));
+  mkdirSync(join(folder, "run"));
   path = join(folder, "run/attach.sock");
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
@@ -178,6 +179,23 @@ describe("orchbridge attach", () => {
     expect(attach.stderr).toContain("error: configuration refused: backend_options.hosts: ");
   });
 
+  it("ends with a sentence and no success when the backend ends the process, and keeps its prints off stdout", async () => {
+    const file = join(folder, "exits.ts");
+    const methods = `getHosts() { console.log("printed by the backend"); process.exit(0); }`;
+    writeFileSync(
+      file,
+      `import { defineBackend } from "orchbridge";\nexport default defineBackend({ name: "exits", create: () => ({ ${methods} }) });\n`,
+    );
+    const attach = new Attach(file, "--json");
+    await attach.says("listening");
+    const manager = await new StandInManager().introduce(null);
+    void manager.call("get_hosts").catch(() => undefined);
+    expect(await attach.ended()).toBe(1);
+    expect(attach.stderr).toContain("printed by the backend\n");
+    expect(attach.stderr).toContain("orchbridge: the backend ended the process, by process.exit(0)");
+    expect(attach.stdout).not.toContain("printed");
+  });
+
   it("shows a bug with its stack in the terminal", async () => {
     const attach = new Attach(authorsBackend);
     await attach.says("waits for");
@@ -191,11 +209,10 @@ describe("orchbridge attach", () => {
     );
   });
 
-  it("makes a socket for its own user only, in a folder that only its user writes", async () => {
+  it("makes a socket for its own user only", async () => {
     const attach = new Attach("memory");
     await attach.says("waits for");
     expect(statSync(path).mode & 0o7777).toBe(0o600);
-    expect(statSync(join(folder, "run")).mode & 0o7777).toBe(0o755);
     const second = new Attach("memory");
     expect(await second.ended()).toBe(1);
     expect(second.stderr).toBe(
@@ -221,7 +238,12 @@ describe("orchbridge attach", () => {
       status: 3,
       stderr: expect.stringContaining("its default export was not made by defineBackend") as string,
     });
-    mkdirSync(join(folder, "run"));
+    const nowhere = join(folder, "rnu/attach.sock");
+    expect(await orchbridge(["attach", "memory", "--socket", nowhere])).toMatchObject({
+      status: 1,
+      stderr: `orchbridge: --socket ${nowhere}: there is no folder ${folder}/rnu\n`,
+    });
+    expect(existsSync(join(folder, "rnu"))).toBe(false);
     chmodSync(join(folder, "run"), 0o777);
     expect(await orchbridge(["attach", "memory", "--socket", path])).toMatchObject({
       status: 1,

@@ -1,10 +1,11 @@
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { methodNames, namedMethod } from "../../src/cli/call/method.ts";
 import { BACKEND_METHODS } from "../../src/orchestrator/backend.ts";
-import { authorsBackend, orchbridge, type Ran } from "./run.ts";
+import { authorsBackend, orchbridge, type Ran, root } from "./run.ts";
 
 let folder = "";
 beforeAll(() => {
@@ -24,7 +25,7 @@ function call(...words: string[]): Promise<Ran> {
 
 const TWO = ["--options", '{"hosts":["h1","h2"]}'];
 
-describe("orchbridge call", { timeout: 60_000 }, () => {
+describe("orchbridge call", { timeout: 120_000 }, () => {
   it("prints a result for people, by either name of the method", async () => {
     for (const name of ["getHosts", "get_hosts"]) {
       expect(await call(name, ...TWO)).toEqual({ status: 0, stdout: "- hostname: h1\n- hostname: h2\n", stderr: "" });
@@ -131,7 +132,8 @@ describe("orchbridge call", { timeout: 60_000 }, () => {
     [["getHosts", "{}", "more"], 'there is one word too many: "more"'],
     [["getFacts", '{"hostnme":"h1"}'], "getFacts.hostnme: unknown key"],
     [["addHost", "{}"], "addHost.host_spec: expected object, got nothing"],
-    [["getHosts", "--timeout", "soon"], "--timeout: expected a number of seconds, got soon"],
+    [["getHosts", "--timeout", "soon"], "--timeout: expected a number of seconds, more than 0, got soon"],
+    [["getHosts", "--timeout", "0"], "--timeout: expected a number of seconds, more than 0, got 0"],
   ])("refuses %j with status 2", async (words, message) => {
     const { status, stdout, stderr } = await call(...words);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
@@ -167,7 +169,7 @@ describe("orchbridge call", { timeout: 60_000 }, () => {
     }
     const { status, stdout } = await orchbridge(["call", broken, "getHosts", "--json"]);
     expect(status).toBe(3);
-    expect(JSON.parse(stdout)).toMatchObject({ error: { type: "NoBackend" } });
+    expect(JSON.parse(stdout)).toMatchObject({ error: { type: "UnavailableError", errno: "EAGAIN" } });
   });
 
   it("calls applyService, which no caller in Ceph has under that name, and the classic methods", async () => {
@@ -179,6 +181,151 @@ describe("orchbridge call", { timeout: 60_000 }, () => {
     });
     const { stdout } = await orchbridge(["call", "memory", "update_mgrs", '{"num": 1}', ...options]);
     expect(stdout).toMatch(/mgr/);
+  });
+});
+
+const HOST = '{"host_spec":{"hostname":"h1"}}';
+
+/** A backend's file: what stands before its definition, the body of \`create\`. */
+function backend(name: string, create: string, before = ""): string {
+  return file(
+    `${name}.ts`,
+    `import { defineBackend } from "orchbridge";\n${before}\nexport default defineBackend({ name: "${name}", create({ log }) {\n${create}\n} });\n`,
+  );
+}
+
+describe("orchbridge call, of a backend that ends or hangs the process", { timeout: 120_000 }, () => {
+  const NEVER = "new Promise(() => undefined)";
+
+  it.each([
+    ["a top-level await that never settles", "return {};", `await ${NEVER};`, "never settles", 3],
+    ["a create that never settles", `return ${NEVER};`, "", "never settles", 3],
+    ["process.exit(0) at import", "return {};", "process.exit(0);", "ended the process, by process.exit(0)", 3],
+    [
+      "a second stage that never settles",
+      `return { addHost: (_, call) => call.persisted("Added", () => ${NEVER}) };`,
+      "",
+      "never settles",
+      1,
+    ],
+    [
+      "process.exit(3) in a method",
+      "return { addHost() { process.exit(3); } };",
+      "",
+      "ended the process, by process.exit(3)",
+      1,
+    ],
+  ])("says so, and is no success: %s", async (_what, create, before, says, status) => {
+    const path = backend("ends", create, before);
+    const ran = await orchbridge(["call", path, "addHost", HOST, "--json"]);
+    expect({ status: ran.status, stderr: ran.stderr }).toEqual({ status, stderr: "" });
+    expect(JSON.parse(ran.stdout)).toEqual({
+      error: { type: "InternalError", errno: "EIO", message: expect.stringContaining(says) as string },
+    });
+  });
+
+  it("bounds the creation by --timeout", async () => {
+    const path = backend("slow", "setInterval(() => undefined, 1000);\nreturn new Promise(() => undefined);");
+    expect(await orchbridge(["call", path, "getHosts", "--timeout", "0.2"])).toEqual({
+      status: 3,
+      stdout: "",
+      stderr: "orchbridge: the backend was not loaded and created within 0.2 s\n",
+    });
+  });
+
+  it.each([
+    [
+      "setTimeout(() => { throw new Error('thrown'); }, 1); return new Promise(() => undefined);",
+      "a timer's exception",
+    ],
+    ["void Promise.reject(new Error('thrown')); return [];", "a rejection that nobody handles"],
+  ])("tells of an exception outside of the call: %s", async (body) => {
+    const path = backend("stray", `return { async getHosts() { ${body} } };`);
+    const { status, stdout, stderr } = await orchbridge(["call", path, "getHosts", "--json"]);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({
+      error: {
+        type: "InternalError",
+        errno: "EIO",
+        message: expect.stringContaining("outside of any call; in a manager the process would end") as string,
+        stack: expect.stringMatching(/^Error: thrown\n.*stray\.ts:/) as string,
+      },
+    });
+  });
+});
+
+describe("orchbridge call, for a program that reads its output", { timeout: 120_000 }, () => {
+  it("keeps what the backend prints off stdout", async () => {
+    const path = backend(
+      "prints",
+      'return { getHosts() { console.log("two"); process.stdout.write("three\\n"); return []; } };',
+      'console.log("one");',
+    );
+    const { status, stdout, stderr } = await orchbridge(["call", path, "getHosts", "--json"]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "one\ntwo\nthree\n" });
+    expect(JSON.parse(stdout)).toEqual({ result: [], operations: [] });
+  });
+
+  it("says in JSON which params do not fit", async () => {
+    const { status, stdout, stderr } = await call("getFacts", '{"hostnme":"h1"}', "--json");
+    expect({ status, stderr }).toEqual({ status: 2, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual({
+      error: { type: "ValidationError", errno: "EINVAL", message: "getFacts.hostnme: unknown key" },
+    });
+  });
+
+  it("reports an operation once that ends while the backend is closed", async () => {
+    const path = backend(
+      "closing",
+      `let end; const ended = new Promise((resolve) => (end = resolve));
+      return {
+        addHost: (_, call) => call.persisted("Added", () => ended),
+        async close() { end(); await ended; await new Promise((resolve) => setImmediate(resolve)); },
+      };`,
+    );
+    const { status, stdout } = await orchbridge(["call", path, "addHost", HOST, "--no-wait", "--json"]);
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      result: "Added",
+      operations: [{ call: "call-1", title: "Added", state: "running" }],
+    });
+  });
+});
+
+describe("orchbridge call, at Ctrl-C", { timeout: 120_000 }, () => {
+  /** Interrupts the command as soon as the backend says "begun". */
+  async function interrupted(...words: string[]): Promise<Ran> {
+    const alive = "new Promise(() => setInterval(() => undefined, 60_000))";
+    const path = backend(
+      "waits",
+      `return {
+        getHosts() { log.warn("begun"); return ${alive}; },
+        addHost: (_, call) => call.persisted("Added", () => { log.warn("begun"); return ${alive}; }),
+      };`,
+    );
+    const child = spawn(process.execPath, [join(root, "src/cli/orchbridge.ts"), "call", path, ...words]);
+    onTestFinished(() => void child.kill("SIGKILL"));
+    const { promise, resolve } = Promise.withResolvers<number>();
+    let [stdout, stderr] = ["", ""];
+    child.stdout.on("data", (text: Buffer) => (stdout += text.toString()));
+    child.stderr.on("data", (text: Buffer) => {
+      const before = stderr.includes("begun");
+      stderr += text.toString();
+      if (!before && stderr.includes("begun")) child.kill("SIGINT");
+    });
+    child.on("close", (code) => resolve(code ?? -1));
+    return { status: await promise, stdout, stderr: stderr.replace(/^warn: .*begun\n/, "") };
+  }
+
+  it("says no more than that about a read, with a status of its own", async () => {
+    expect(await interrupted("getHosts")).toEqual({ status: 130, stdout: "", stderr: "interrupted\n" });
+  });
+
+  it("is no success while it waits for the second stage", async () => {
+    expect(await interrupted("addHost", HOST)).toEqual({ status: 130, stdout: "Added\n", stderr: "interrupted\n" });
+    const { status, stdout } = await interrupted("addHost", HOST, "--json");
+    expect(status).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ result: "Added", operations: [{ state: "running" }] });
   });
 });
 

@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CommandError } from "../../src/cli/errors.ts";
+import { installedText } from "../../src/cli/install/next-steps.ts";
 import { install } from "../../src/cli/install.ts";
 import { builtModule } from "../main/built-module.ts";
 import { Child, root } from "../main/child.ts";
@@ -35,8 +36,10 @@ beforeEach(() => {
 
 afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
+/** Installs, and gives what is said of it. */
 function installed(options: { node?: string; mgrDir?: string; backend?: string } = {}): string {
-  return install({ mgrDir: options.mgrDir ?? mgrDir, node: options.node, backend: options.backend }, built.folder);
+  const { mgrDir: folder = mgrDir, node, backend } = options;
+  return installedText(install({ mgrDir: folder, node, backend }, built.folder));
 }
 
 function filesOf(folder: string): string[] {
@@ -62,8 +65,7 @@ describe("orchbridge install", () => {
     expect(text).toContain(`is in ${target}`);
     for (const step of [
       "every other host",
-      "Restart each mgr",
-      "ceph mgr module enable orchbridge --force",
+      "Enable the module (where each mgr was restarted after the install, --force is not needed):\n       ceph mgr module enable orchbridge --force\n",
       "mgr/orchbridge/backend",
       "ceph orchbridge activate",
     ]) {
@@ -75,6 +77,19 @@ describe("orchbridge install", () => {
     expect(readdirSync(mgrDir).sort()).toEqual(["mgr_module.py", "orchbridge", "orchestrator"]);
   });
 
+  it("gives the same as data: where, which files, and what is next", () => {
+    const target = join(mgrDir, "orchbridge");
+    const given = install({ mgrDir, node: undefined }, built.folder);
+    const files = filesOf(target).filter((name) => statSync(join(target, name)).isFile());
+    expect(given).toMatchObject({ target, replaced: null, node: null });
+    expect([...given.files].sort()).toEqual(files.map((name) => join(target, name)).sort());
+    expect(given.next).toContainEqual({
+      says: "Make it the orchestrator of the cluster:",
+      commands: ["ceph orchbridge activate", "ceph orch status"],
+    });
+    expect(install({ mgrDir, node: undefined }, built.folder).replaced).toBe(given.version);
+  });
+
   it("brings a Node binary that runs the module", async () => {
     expect(installed({ node: process.execPath })).toContain(`It brings its own Node ${process.versions.node}`);
     const target = join(mgrDir, "orchbridge");
@@ -82,7 +97,7 @@ describe("orchbridge install", () => {
     expect(statSync(node).mode & 0o7777).toBe(0o755);
     const child = new Child([node, join(target, "js/main.mjs"), "serve", "--stdio"]);
     expect((await child.initialize({ name: "memory" })).error).toBeUndefined();
-    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true));
+    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true), { timeout: 60_000 });
   });
 
   it("takes a folder of links for a manager's, as clusters in a folder have it", () => {
@@ -201,7 +216,7 @@ describe("orchbridge install", () => {
     expect(readdirSync(join(mgrDir, "orchbridge/backends"))).toEqual(["another.ts", "author.ts"]);
     const child = new Child([process.execPath, join(mgrDir, "orchbridge/js/main.mjs"), "serve", "--stdio"]);
     expect((await child.initialize({ name: file })).error).toBeUndefined();
-    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true));
+    await vi.waitFor(() => child.until((message) => message.params?.["available"] === true), { timeout: 60_000 });
   });
 
   it("refuses a backend that does not work by itself, and leaves the former version", () => {
@@ -215,6 +230,10 @@ describe("orchbridge install", () => {
       `--backend ${wrong}: cannot be loaded from a folder of its own: `,
     );
     expect(() => installed({ backend: wrong })).toThrow("hosts.ts");
+    writeFileSync(wrong, "process.exit(0);\n");
+    expect(() => installed({ backend: wrong })).toThrow("the backend ended the process, by process.exit(0)");
+    writeFileSync(wrong, "await new Promise(() => undefined);\n");
+    expect(() => installed({ backend: wrong })).toThrow("the backend never settles");
     const other = join(parent, "wrong.py");
     writeFileSync(other, "");
     expect(() => installed({ backend: other })).toThrow(`--backend ${other}: expected a .ts, .mts, .mjs or .js file`);

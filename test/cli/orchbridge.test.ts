@@ -25,6 +25,8 @@ describe("the orchbridge command", () => {
         stderr: "",
       });
     }
+    expect((await run("--help")).stdout).toMatch(/^ {2}completion {2}print a script/m);
+    expect((await run("help", "call")).stdout).toBe((await run("call", "--help")).stdout);
     expect((await run("install", "--help")).stdout).toContain("usage: orchbridge install --mgr-dir DIR [--node PATH]");
   });
 
@@ -33,6 +35,7 @@ describe("the orchbridge command", () => {
     [["--versoin"], 'there is no command "--versoin"; did you mean --version?'],
     [["constructor"], 'there is no command "constructor"'],
     [[], "a command is missing"],
+    [["help", "instal"], 'there is no command "instal"; did you mean install?'],
     [["install"], "--mgr-dir is missing"],
     [["install", "--mgr-dir"], "--mgr-dir needs a value"],
     [["install", "--mgr-dir="], "--mgr-dir needs a value"],

@@ -98,6 +98,31 @@ describe("orchbridge replay", () => {
     expect((await orchbridge(["replay", file])).status).toBe(0);
   });
 
+  it("keeps what the backend prints off stdout, and is no success when it ends the process", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "orchbridge-replay-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const backend = join(folder, "prints.ts");
+    writeFileSync(
+      backend,
+      `import { defineBackend } from "orchbridge";
+export default defineBackend({ name: "prints", create: () => ({
+  getHosts() { console.log("printed"); return [{ hostname: "h1" }]; },
+  listDaemons() { process.exit(0); },
+}) });
+`,
+    );
+    const lines = [HEADER, initialized("memory", null), asked(1, "orchestrator/get_hosts"), answered(1, [H1])];
+    const printing = await orchbridge(["replay", written(...lines), "--backend", backend, "--json"]);
+    expect(printing.stderr).toBe("printed\n");
+    expect(JSON.parse(printing.stdout)).toMatchObject({ sessions: [{ requests: 1, compared: 1 }] });
+    const ending = written(...lines, asked(2, "orchestrator/list_daemons"), answered(2, []));
+    expect(await orchbridge(["replay", ending, "--backend", backend])).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining("orchbridge: the backend ended the process, by process.exit(0)") as string,
+    });
+  });
+
   it("refuses with 1 what is no recording, with its line, and with 2 a wrong command line", async () => {
     const bad = await orchbridge(["replay", written(HEADER, "hello", "> {}")]);
     expect(bad).toMatchObject({ status: 1, stderr: expect.stringContaining('line 2: expected "> {…}"') as string });

@@ -1,7 +1,10 @@
 /** Does what the tutorial says, in a clean folder, with the packed package and without network. */
 
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { AuthorShell } from "../cli/author-shell.ts";
+import { root } from "../cli/run.ts";
 import { tutorial as page, theWay } from "../cli/tutorial.ts";
 
 /** A code block that the page marks with a comment before it. */
@@ -64,6 +67,14 @@ describe("docs/write-a-backend.md", { timeout: 180_000 }, () => {
     // A line of the prompt that fails, fails the script.
     expect(status, command).toBe(/^Error E/m.test(output) ? 1 : 0);
   }
+
+  it("is what the README's backend fits, too", () => {
+    const [, text = ""] = /^```ts\n(.*?)^```/ms.exec(readFileSync(join(root, "README.md"), "utf8")) ?? [];
+    shell.write("racks/tiny.ts", text);
+    run({ command: "npm run types", typed: [], output: "" });
+    const output = "Added host 'h1'\nHOST  ADDR  LABELS  STATUS\nh1    h1\n1 hosts in cluster\n";
+    run({ command: "npx orchbridge dev tiny.ts", typed: ["host add h1", "host ls"], output });
+  });
 
   it("goes from an empty folder to a manager in fewer than ten commands, each of which it explains", () => {
     // test/ceph/new-author.test.ts runs them on a real manager.

@@ -177,8 +177,10 @@ describe("a backend file that cannot be loaded names file, line and cure:", () =
   it("TypeScript below node_modules", async () => {
     file("node_modules/dep/package.json", '{ "name": "dep", "version": "1.0.0", "main": "dep.ts" }');
     file("node_modules/dep/dep.ts", "export default 1;\n");
-    expect(await loadError(file("own.ts", 'import dep from "dep";\nexport default dep;\n'))).toContain(
-      "packages below node_modules must be JavaScript",
+    const path = file("own.ts", '\nimport dep from "dep";\nexport default dep;\n');
+    expect(await loadError(path)).toBe(
+      `${path}:2: cannot import "dep": ${join(folder, "node_modules/dep/dep.ts")} is TypeScript below node_modules; ` +
+        "packages below node_modules must be JavaScript: build it, or import a file of your own by a relative path",
     );
   });
 });

@@ -125,6 +125,25 @@ describe("a bridge process", () => {
   });
 });
 
+describe("a call that names no deadline", () => {
+  it("has that of the options, whose change leaves the backend alone", async () => {
+    const child = await new Child().ready({}, { call_timeout: 0.3 });
+    const timedOut = (seconds: number): object => ({
+      code: 1006,
+      message: `timed out after ${seconds} s in tiny.drainHost`,
+    });
+    expect((await child.ask("orchestrator/drain_host", { hostname: "hang" })).error).toMatchObject(timedOut(0.3));
+    const backend = { name: tinyBackend, options: {}, options_error: null };
+    expect((await child.ask("bridge/configure", { backend, call_timeout: 0.2 })).result).toEqual({});
+    const answer = await child.ask("orchestrator/drain_host", { hostname: "hang", _call: { id: "d1" } });
+    expect(answer.error).toMatchObject(timedOut(0.2));
+    expect(child.log).not.toContain("closing");
+    expect((await child.ask("bridge/configure", { backend, call_timeout: "soon" })).error?.message).toBe(
+      'call_timeout: expected a number of seconds or null, got "soon"',
+    );
+  });
+});
+
 describe("a bridge process refuses", () => {
   it("a module of another schema, naming both", async () => {
     const child = new Child();

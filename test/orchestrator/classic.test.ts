@@ -130,6 +130,36 @@ describe("classic completions", () => {
     expect([runs, heard.effective]).toEqual([1, ["1"]]);
   });
 
+  test("that ended for a wait whose caller went away are answered to the next one", async () => {
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    let answerHosts = (): void => {};
+    const { orchestrator, heard } = await orchestratorFor(
+      {
+        addHost: (_params, call) => call.persisted("ok", () => {}),
+        getHosts: () => new Promise((resolve) => ((answerHosts = () => resolve([])), ask())),
+      },
+      { dialect: "classic" },
+    );
+    orchestrator.submit("1", "classic/add_host", { host: "a" });
+    orchestrator.submit("2", "classic/get_hosts", {});
+    const caller = new AbortController();
+    const cancelled = orchestrator.wait(["1", "2"], 60_000, caller.signal);
+    await asked;
+    await orchestrator.wait(["2"], 20, signal);
+    caller.abort(new Error("the call was cancelled"));
+    await expect(cancelled).rejects.toThrow("the call was cancelled");
+    answerHosts();
+    const answer = await orchestrator.wait(["1", "2"], 60_000, signal);
+    expect(answer.result).toMatchObject({
+      settled: [
+        { call: "1", result: { value: "ok", operations: [{ call: "1" }] } },
+        { call: "2", result: [] },
+      ],
+    });
+    answer.answered();
+    await until(() => heard.effective.includes("1"), "effective");
+  });
+
   test("that are unknown are answered with an error that says so", async () => {
     const { orchestrator } = await orchestratorFor({}, { dialect: "classic" });
     const { result } = await orchestrator.wait(["ghost"], 50, signal);

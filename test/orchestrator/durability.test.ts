@@ -3,53 +3,8 @@ import { inspect } from "node:util";
 import { describe, expect, test } from "vitest";
 import type { Backend } from "../../src/orchestrator/backend.ts";
 import { UnavailableError, ValidationError } from "../../src/orchestrator/errors.ts";
-import { invoke, orchestratorFor, type Settings, Store, until } from "./harness.ts";
-
-const mds = (id: string): object => ({ service_type: "mds", service_id: id, service_name: `mds.${id}` });
-/** A spec with a secret. */
-const iscsi = (id: string, password: string): object => ({
-  service_type: "iscsi",
-  service_id: id,
-  service_name: `iscsi.${id}`,
-  spec: { pool: "p", api_user: "me", api_password: password },
-});
-const apply = { specs: [mds("a")] };
-
-interface Seen {
-  readonly id: string;
-  readonly name: string;
-  readonly resumed: boolean;
-}
-
-/** A backend whose second stages end when the test says so. */
-function slow(): { backend: Backend; seen: Seen[]; end: Map<string, (error?: Error) => void> } {
-  const seen: Seen[] = [];
-  const end = new Map<string, (error?: Error) => void>();
-  const backend: Backend = {
-    getHosts: () => [],
-    applyService({ spec }, call) {
-      const name = spec.service_name ?? "";
-      seen.push({ id: call.id, name, resumed: call.resumed });
-      return call.persisted(
-        `Scheduled ${name} update...`,
-        () =>
-          new Promise<void>((resolve, reject) => {
-            end.set(name, (error) => (error === undefined ? resolve() : reject(error)));
-          }),
-      );
-    },
-    removeService: () => "removed",
-  };
-  return { backend, seen, end };
-}
-
-async function processOn(
-  store: Store,
-  settings: Settings = {},
-): Promise<ReturnType<typeof slow> & Awaited<ReturnType<typeof orchestratorFor>>> {
-  const made = slow();
-  return { ...made, ...(await orchestratorFor(made.backend, { store, ...settings })) };
-}
+import { invoke, orchestratorFor, Store, until } from "./harness.ts";
+import { apply, iscsi, mds, noise, processOn, slow } from "./processes.ts";
 
 describe("a persisted write", () => {
   test("stands in the journal before its answer, and no more once it is effective", async () => {
@@ -146,8 +101,38 @@ describe("a persisted write", () => {
     await invoke(orchestrator, "orchestrator/apply", apply);
     await until(() => end.has("mds.a"), "the second stage");
     end.delete("mds.a");
-    await configure(null);
+    await configure({ instance: 2 });
     await until(() => end.has("mds.a"), "the second stage again");
+    expect(seen.map(({ resumed }) => resumed)).toEqual([false, true]);
+    expect(heard.failed).toEqual([]);
+  });
+
+  test.each([
+    ["whose method still runs", true],
+    ["whose entry is being written", false],
+  ])("%s when the backend is configured anew is taken up by the new instance", async (_when, inMethod) => {
+    const store = new Store();
+    const gate = Promise.withResolvers<void>();
+    const { orchestrator, configure, backend, seen, end, heard } = await processOn(store);
+    const { applyService } = backend;
+    if (inMethod) {
+      backend.applyService = async (params, call) => {
+        const answer = await applyService!(params, call);
+        await gate.promise;
+        return answer;
+      };
+    } else {
+      store.before = () => gate.promise;
+    }
+    const write = invoke(orchestrator, "orchestrator/apply", apply);
+    await until(() => seen.length === 1, "the method");
+    await configure({ instance: 2 });
+    gate.resolve();
+    await write;
+    await until(() => seen.length === 2, "the method again");
+    await until(() => end.has("mds.a"), "the second stage");
+    end.get("mds.a")?.();
+    await until(() => heard.effective.length === 1, "effective");
     expect(seen.map(({ resumed }) => resumed)).toEqual([false, true]);
     expect(heard.failed).toEqual([]);
   });
@@ -167,7 +152,53 @@ describe("an equal write", () => {
     const answer = await invoke(first.orchestrator, "orchestrator/apply", apply);
     const second = await processOn(store);
     expect(await invoke(second.orchestrator, "orchestrator/apply", apply)).toEqual(answer);
+    await until(() => second.seen.length === 1, "it is taken up");
     expect(second.seen.map(({ resumed }) => resumed)).toEqual([true]);
+  });
+
+  test("joins no operation of another backend, and makes up for none of its failures", async () => {
+    const store = new Store();
+    const first = await processOn(store);
+    await invoke(first.orchestrator, "orchestrator/apply", apply);
+    await invoke(first.orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+    await until(() => first.end.size === 2, "the second stages");
+    first.end.get("mds.a")?.(new ValidationError("no room"));
+    await until(() => first.heard.states.at(-1)?.failures.length === 1, "the failure");
+    const other = await processOn(store, { name: "other" });
+    await until(() => other.heard.states.at(-1)?.failures.length === 2, "what is kept of the first backend");
+    await invoke(other.orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+    await invoke(other.orchestrator, "orchestrator/apply", apply);
+    expect(other.seen.map(({ name, resumed }) => ({ name, resumed }))).toEqual([
+      { name: "mds.b", resumed: false },
+      { name: "mds.a", resumed: false },
+    ]);
+    expect(other.orchestrator.operations().map(({ state }) => state)).toEqual(["failed", "kept", "running", "running"]);
+  });
+
+  test.each([
+    ["and shares its answer", undefined],
+    ["and shares its failure", new Error("the store is full")],
+  ])("waits for the entry of the operation that it joins, %s", async (_what, failure) => {
+    const store = new Store();
+    const gate = Promise.withResolvers<void>();
+    store.before = (_key, value) => (value === null ? undefined : gate.promise);
+    const { orchestrator, seen, end } = await processOn(store);
+    let ended = 0;
+    const write = (): Promise<unknown> =>
+      invoke(orchestrator, "orchestrator/apply", apply)
+        .catch((error: unknown) => error)
+        .finally(() => (ended += 1));
+    const first = write();
+    await until(() => orchestrator.operations().length === 1, "the entry to be written");
+    const second = write();
+    await invoke(orchestrator, "orchestrator/get_hosts");
+    expect({ ended, stages: end.size }).toEqual({ ended: 0, stages: 0 });
+    if (failure === undefined) gate.resolve();
+    else gate.reject(failure);
+    expect(await second).toEqual(await first);
+    if (failure === undefined) expect(await second).toMatchObject({ value: ["Scheduled mds.a update..."] });
+    else expect(String(await second)).toContain("the store is full");
+    expect(seen).toHaveLength(1);
   });
 
   test("is made anew when another write came in between, for that may have undone the first", async () => {
@@ -186,7 +217,7 @@ describe("an equal write", () => {
     await until(() => heard.failed.length === 1, "failed");
     await invoke(orchestrator, "orchestrator/apply", apply);
     expect(orchestrator.operations().map(({ state }) => state)).toEqual(["running"]);
-    expect(heard.states.at(-1)?.failures).toEqual([]);
+    await until(() => heard.states.at(-1)?.failures.length === 0, "no failure");
   });
 
   test("joins in a batch that the backend runs itself", async () => {
@@ -252,6 +283,77 @@ describe("a failed operation", () => {
   });
 });
 
+test("many that fail at once are told at once", async () => {
+  const { orchestrator, end, heard } = await processOn(new Store());
+  const specs = Array.from({ length: 20 }, (_, index) => mds(String(index)));
+  await invoke(orchestrator, "orchestrator/apply", { specs });
+  await until(() => end.size === 20, "the second stages");
+  const before = heard.states.length;
+  for (const fail of end.values()) {
+    fail(new ValidationError("no room"));
+    // Until it is noted, in the same turn of the event loop.
+    for (let tick = 0; tick < 100; tick += 1) await Promise.resolve();
+  }
+  await until(() => heard.states.at(-1)?.failures.length === 20, "the failures");
+  expect(heard.states.length - before).toBe(1);
+});
+
+test("an operation whose failure cannot be told ends no process", async () => {
+  const { orchestrator, end, heard } = await processOn(new Store());
+  await invoke(orchestrator, "orchestrator/apply", apply);
+  await until(() => end.size === 1, "the second stage");
+  heard.failed.push = () => {
+    throw new Error("no room to remember it");
+  };
+  end.get("mds.a")?.(new ValidationError("no room"));
+  const told = "could not be noted: no room to remember it";
+  await until(() => heard.log.some(({ level, message }) => level === "error" && message.includes(told)), "the log");
+});
+
+test("an operation that is forgotten while it is taken up stays forgotten, though it fails meanwhile", async () => {
+  const store = new Store();
+  const first = await processOn(store);
+  await invoke(first.orchestrator, "orchestrator/apply", apply);
+  const { id } = first.seen[0]!;
+  const takingUp = Promise.withResolvers<string>();
+  const { orchestrator, heard } = await orchestratorFor(
+    { applyService: (_params, call) => (call.resumed ? takingUp.promise : "done") },
+    { store },
+  );
+  await until(() => orchestrator.operations()[0]?.state === "resuming", "it is taken up");
+  const removal = Promise.withResolvers<void>();
+  const writes: string[] = [];
+  store.before = (key) => {
+    writes.push(key);
+    return removal.promise;
+  };
+  const forgetting = orchestrator.forgetOperation(id);
+  await until(() => writes.length === 1, "the removal");
+  takingUp.reject(new ValidationError("no room"));
+  // It waits for what is taken up.
+  await invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] });
+  removal.resolve();
+  await forgetting;
+  expect(writes).toEqual([`op/${id}`]);
+  expect([...store.values.keys()]).toEqual([]);
+  expect(heard.failed.map(({ call }) => call)).toEqual([id]);
+});
+
+test("an operation that is forgotten while its entry is being written leaves nothing of it", async () => {
+  const store = new Store();
+  const head = Promise.withResolvers<void>();
+  store.before = (key, value) => (value === null || key.split("/").length > 2 ? undefined : head.promise);
+  const { orchestrator, end } = await processOn(store);
+  const write = invoke(orchestrator, "orchestrator/apply", { specs: [iscsi("a", noise(100_000))] });
+  await until(() => store.values.size >= 2, "the parts");
+  const forgetting = orchestrator.forgetOperation(orchestrator.operations()[0]!.call);
+  await invoke(orchestrator, "orchestrator/get_hosts");
+  head.resolve();
+  await Promise.all([write, forgetting]);
+  expect([...store.values.keys()]).toEqual([]);
+  expect(end.size).toBe(0);
+});
+
 test("a running operation that is forgotten is told to stop, and its event ends", async () => {
   let reason: unknown;
   const store = new Store();
@@ -307,65 +409,6 @@ describe("what cannot be used of the journal", () => {
   });
 });
 
-describe("the lease", () => {
-  test("keeps writes back until it is granted, not reads", async () => {
-    const { orchestrator, seen } = await processOn(new Store(), { owner: "me" });
-    expect(await invoke(orchestrator, "orchestrator/get_hosts")).toEqual([]);
-    const write = invoke(orchestrator, "orchestrator/apply", apply);
-    await invoke(orchestrator, "orchestrator/get_hosts");
-    expect(seen).toEqual([]);
-    orchestrator.grantLease(10_000, 0);
-    await write;
-    expect(seen).toHaveLength(1);
-    await orchestrator.close();
-  });
-
-  test("that runs out is told at once", async () => {
-    const { promise, resolve } = Promise.withResolvers<string>();
-    const { orchestrator } = await processOn(new Store(), { owner: "me", leaseLost: resolve });
-    orchestrator.grantLease(20, 0);
-    expect(await promise).toContain("the lease ran out");
-    await orchestrator.close();
-  });
-
-  test("keeps another owner's operations back until that one must have stopped, and late entries are found", async () => {
-    const store = new Store();
-    const old = await processOn(store, { owner: "old" });
-    old.orchestrator.grantLease(10_000, 0);
-    await invoke(old.orchestrator, "orchestrator/apply", apply);
-    const next = await processOn(store, { owner: "new" });
-    next.orchestrator.grantLease(10_000, 5_000);
-    await until(() => next.heard.operations.length === 1, "the journal to be read");
-    const write = invoke(next.orchestrator, "orchestrator/apply", { specs: [mds("c")] });
-    await invoke(old.orchestrator, "orchestrator/apply", { specs: [mds("b")] });
-    expect(next.seen).toEqual([]);
-    next.orchestrator.grantLease(10_000, 0);
-    await write;
-    await until(() => next.seen.length === 3, "all three");
-    expect(next.seen.map(({ name, resumed }) => ({ name, resumed }))).toContainEqual({ name: "mds.b", resumed: true });
-    await old.orchestrator.close();
-    await next.orchestrator.close();
-  });
-});
-
-test("an operation that ends while the journal is read once more does not come back", async () => {
-  const store = new Store();
-  const { orchestrator, end, heard } = await processOn(store, { owner: "new" });
-  orchestrator.grantLease(10_000, 5_000);
-  await invoke(orchestrator, "orchestrator/apply", apply);
-  await until(() => end.has("mds.a"), "the second stage");
-  const listed = Promise.withResolvers<void>();
-  store.afterList = () => listed.promise;
-  orchestrator.grantLease(10_000, 0);
-  await until(() => store.lists === 2, "the journal to be read again");
-  end.get("mds.a")?.();
-  await until(() => heard.effective.length === 1, "effective");
-  listed.resolve();
-  await invoke(orchestrator, "orchestrator/apply", { specs: [mds("b")] });
-  expect(orchestrator.operations().map(({ title }) => title)).toEqual(["Scheduled mds.b update..."]);
-  await orchestrator.close();
-});
-
 test("the ten-thousand-and-first unfinished operation is refused with what to do, and is taken once there is room", async () => {
   const { orchestrator } = await processOn(new Store());
   const specs = Array.from({ length: 10_000 }, (_, index) => mds(String(index)));
@@ -394,7 +437,8 @@ test("a backend that puts a secret of its params into titles, errors and failure
       applyService({ spec: { service_id } }, call) {
         if (service_id === "user") throw new ValidationError(`${password} is too short`);
         if (service_id === "bug") throw new TypeError(`cannot read ${password}`, { cause: new Error(password) });
-        return call.persisted(`Scheduled with ${password}`, () => {
+        return call.persisted(`Scheduled with ${password}`, ({ progress }) => {
+          progress(0.5, `logging in with ${password}`);
           throw new ValidationError(`${password} was refused`);
         });
       },
@@ -418,6 +462,7 @@ test("a backend that puts a secret of its params into titles, errors and failure
   const [row] = orchestrator.operations();
   const shown = [errors, heard, services, orchestrator.status(), orchestrator.operation(row!.call), [...store.values]];
   expect(JSON.stringify(shown)).toContain("[secret] was refused");
+  expect(heard.progress.map(({ message }) => message)).toEqual(["logging in with [secret]"]);
   expect(JSON.stringify(shown)).not.toContain(password);
 });
 
@@ -430,7 +475,7 @@ test("a failed operation is an event of its service", async () => {
     describeService: () => [{ service_type: "mds", service_id: "a", service_name: "mds.a", status: {} }],
   });
   await invoke(orchestrator, "orchestrator/apply", apply);
-  await until(() => heard.failed.length === 1, "the failure");
+  await until(() => heard.states.at(-1)?.failures.length === 1, "the failure");
   const [{ events }] = (await invoke(orchestrator, "orchestrator/describe_service")) as [{ events: string[] }];
   expect(events).toEqual([
     expect.stringMatching(/^[\d-]+T[\d:.]{15}Z service:mds\.a \[INFO\] "Scheduled mds\.a update\.\.\."$/),

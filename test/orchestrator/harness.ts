@@ -50,6 +50,10 @@ export interface Settings {
   /** Of the backend. */
   readonly name?: string;
   readonly leaseLost?: (reason: string) => void;
+  /** Of the manager, what the test listens to. */
+  readonly mgr?: Partial<MgrPort>;
+  /** The backend's file has not changed since it was loaded; else every configuration finds it changed. */
+  readonly isUnchanged?: boolean;
 }
 
 export async function orchestratorFor(
@@ -57,7 +61,7 @@ export async function orchestratorFor(
   settings: Settings = {},
 ): Promise<{ orchestrator: Orchestrator; heard: Heard; configure(options: unknown): Promise<void> }> {
   const dialect = settings.dialect ?? "modern";
-  const heard: Heard = { states: [], effective: [], failed: [], operations: [], progress: [], log: [] };
+  const heard = nothingHeard();
   const definition = defineBackend({
     name: settings.name ?? "probe",
     ...(settings.options === undefined ? {} : { options: settings.options }),
@@ -65,10 +69,10 @@ export async function orchestratorFor(
   });
   const orchestrator = new Orchestrator({
     session: session(dialect, settings.owner ?? (settings.store === undefined ? null : "this mgr")),
-    mgr: { ...noManager, ...(settings.store ?? new Store()).port },
+    mgr: { ...noManager, ...(settings.store ?? new Store()).port, ...settings.mgr },
     events: recorder(heard),
     log: logger(heard),
-    load: () => Promise.resolve(definition),
+    load: () => Promise.resolve(settings.isUnchanged === true ? definition : { ...definition }),
     strict: settings.strict ?? false,
     leaseLost: settings.leaseLost ?? ((reason) => heard.log.push({ level: "fatal", message: reason })),
   });
@@ -77,6 +81,10 @@ export async function orchestratorFor(
     orchestrator.configure({ name: settings.name ?? "probe", options: options as never, options_error: null });
   await configure(null);
   return { orchestrator, heard, configure };
+}
+
+export function nothingHeard(): Heard {
+  return { states: [], effective: [], failed: [], operations: [], progress: [], log: [] };
 }
 
 function session(dialect: "modern" | "classic", owner: string | null): Session {
@@ -162,9 +170,9 @@ export async function invoke(
   return answer.result;
 }
 
-/** Resolves when `condition` holds; fails after two seconds. */
+/** Resolves when `condition` holds; fails after a minute. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
-  const end = Date.now() + 2_000;
+  const end = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > end) throw new Error(`never happened: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));

@@ -1,6 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeEntries, type Entry, encodeEntry } from "../../src/orchestrator/journal/entry.ts";
+import { Journal, type JournalStore, passingStore } from "../../src/orchestrator/journal/journal.ts";
+import { logger, nothingHeard } from "./harness.ts";
+import { noise } from "./processes.ts";
 
 const entry = (change: Partial<Entry> = {}): Entry => ({
   id: "3f0c-1.2",
@@ -17,15 +20,6 @@ const entry = (change: Partial<Entry> = {}): Entry => ({
 });
 
 const stored = (...entries: Entry[]): Record<string, string> => Object.fromEntries(entries.flatMap(encodeEntry));
-
-/** Text that does not shrink when it is packed. */
-function noise(bytes: number): string {
-  let seed = 1;
-  return Array.from({ length: bytes }, () => {
-    seed = (seed * 48_271) % 2_147_483_647;
-    return String.fromCharCode(33 + (seed % 90));
-  }).join("");
-}
 
 describe("a journal entry", () => {
   test("comes back as it was written, whatever its id and params", () => {
@@ -124,5 +118,42 @@ describe("a journal entry", () => {
         },
       ),
     );
+  });
+});
+
+describe("the journal", () => {
+  const journalOn = (store: JournalStore): Journal =>
+    new Journal(store, logger(nothingHeard()), new AbortController().signal);
+
+  test("looks through the keys of the store a few times, however many entries there are", async () => {
+    const all = stored(...Array.from({ length: 500 }, (_, n) => entry({ id: `call-${n}`, n })));
+    let looks = 0;
+    const watched = new Proxy(all, {
+      ownKeys(target) {
+        looks += 1;
+        return Reflect.ownKeys(target);
+      },
+    });
+    const journal = journalOn({ ...passingStore(), storeList: () => Promise.resolve(watched) });
+    expect((await journal.load()).entries).toHaveLength(500);
+    expect(looks).toBeLessThan(10);
+  });
+
+  test("removes all keys of an entry that it has read", async () => {
+    const store = passingStore();
+    const long = entry({ id: "a/b 1", params: { text: noise(200_000) } });
+    for (const [key, value] of encodeEntry(long)) await store.storeSet(key, value);
+    const journal = journalOn(store);
+    expect((await journal.load()).entries).toEqual([long]);
+    await journal.remove(long.id);
+    expect(await store.storeList("")).toEqual({});
+  });
+
+  test("tells an entry once: not one that it knows, nor one that is being removed", async () => {
+    const store = passingStore();
+    const journal = journalOn(store);
+    for (const [key, value] of encodeEntry(entry())) await store.storeSet(key, value);
+    expect((await journal.load()).entries).toHaveLength(1);
+    expect((await journal.load()).entries).toEqual([]);
   });
 });

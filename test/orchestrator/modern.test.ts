@@ -179,6 +179,8 @@ describe("apply", () => {
     await expect(failing).rejects.toThrow("bad is not a file system");
     await until(() => heard.effective.length === 1, "effective");
     expect(touched).toEqual(["mds.good"]);
+    // No answer named it, so the manager is told, for its progress event.
+    expect(heard.operations).toEqual([{ call: heard.effective[0], title: "ok", fraction: 0 }]);
   });
 
   test("goes on after a failure when asked to, and says which spec failed", async () => {

@@ -1,8 +1,9 @@
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
+import { ERRORS } from "../../src/orchestrator/generated/methods.ts";
 import type { RequestContext } from "../../src/rpc/connection.ts";
-import { RpcError } from "../../src/rpc/errors.ts";
+import { RpcError, WireCode } from "../../src/rpc/errors.ts";
 import { Peer } from "./peer.ts";
 
 function echoing(): Peer {
@@ -70,7 +71,7 @@ describe("a connection", () => {
     expect((await peer.answer(1)).error).toEqual({
       code: -32800,
       message: "the call was cancelled",
-      data: { type: "Cancelled" },
+      data: { type: "RequestCancelled" },
     });
     expect((await peer.answer(2)).error?.code).toBe(-32800);
   });
@@ -179,7 +180,7 @@ describe("a connection", () => {
     peer.connection.onRequest("hang", () => release.promise);
     peer.start();
     for (const id of [1, 2, 3]) peer.send({ id, method: "hang" });
-    expect((await peer.answer(3)).error).toMatchObject({ code: -32603, data: { type: "TooManyRequests" } });
+    expect((await peer.answer(3)).error).toMatchObject({ code: -32000, data: { type: "TooManyRequests" } });
     release.resolve({ result: null });
     await peer.answer(2);
     expect((await peer.ask(4, "hang")).error).toBeUndefined();
@@ -193,6 +194,19 @@ describe("a connection", () => {
     await vi.waitFor(() => expect(peer.received).toHaveLength(3000), { timeout: 10_000 });
     expect(peer.received.map((message) => message.id)).toEqual(Array.from({ length: 3000 }, (_, id) => id));
   });
+});
+
+it("refuses with the codes of the error table", () => {
+  const { InvalidRequest, MethodNotFound, InvalidParams, TooManyRequests, RequestCancelled } = ERRORS;
+  expect(
+    [InvalidRequest, MethodNotFound, InvalidParams, TooManyRequests, RequestCancelled].map((row) => row?.code),
+  ).toEqual([
+    WireCode.invalidRequest,
+    WireCode.methodNotFound,
+    WireCode.invalidParams,
+    WireCode.tooManyRequests,
+    WireCode.cancelled,
+  ]);
 });
 
 describe("a connection that gets what is not the protocol", () => {

@@ -36,7 +36,7 @@ class ErrorKind(NamedTuple):
 
 
 #: Hash of the schemas; Node refuses another one.
-SCHEMA_HASH = "53a39b067e639050"
+SCHEMA_HASH = "8401ed5fbd947aa2"
 
 #: Pacific and later, by method name.
 METHODS: Dict[str, Method] = {
@@ -1429,6 +1429,7 @@ ERRORS: Dict[int, ErrorKind] = {
     -32600: ErrorKind("InvalidRequest", "OrchestratorError", 5),
     -32601: ErrorKind("MethodNotFound", "NotImplementedError", 95),
     -32602: ErrorKind("InvalidParams", "OrchestratorValidationError", 22),
+    -32000: ErrorKind("TooManyRequests", "OrchestratorError", 11),
     -32800: ErrorKind("RequestCancelled", "OrchestratorError", 125),
 }
 

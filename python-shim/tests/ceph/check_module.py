@@ -3,12 +3,14 @@
 import inspect
 import unittest
 from typing import Any
+from unittest import mock
 
 import mgr_module
 import orchestrator
 
 import orchbridge
 from orchbridge.forward import MODERN, public_methods
+from orchbridge.surroundings import logs_debug
 
 from .made import Module, make_module
 
@@ -53,6 +55,21 @@ class ModuleClass(unittest.TestCase):
         ]
         wanted = ["backend", "backend_options", "node_path", "call_timeout", "memory_limit", "record_path", "attach"]
         self.assertEqual(own, wanted)
+
+    def test_node_tells_debug_lines_while_the_managers_log_takes_them(self) -> None:
+        module: Any = make_module()
+
+        def told(option: str, level: str) -> bool:
+            if MODERN:
+                module.options["log_level"] = option
+            with mock.patch.object(module, "get_ceph_option", lambda name: {"debug_mgr": level}.get(name)):
+                if MODERN:
+                    module._config_notify()
+                return logs_debug(module, MODERN)
+
+        self.assertEqual([told("", level) for level in ("2/5", "20/20", "2/5")], [False, True, False])
+        if MODERN:
+            self.assertEqual([told(option, "2/5") for option in ("debug", "info", "")], [True, False, False])
 
     def test_commands_are_found_where_the_release_looks(self) -> None:
         module: Any = make_module()

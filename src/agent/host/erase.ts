@@ -1,11 +1,10 @@
 /** Making a device empty: of labels, of file systems' and partition tables' marks, and of what ceph-volume made on it. */
-import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { z } from "zod";
 
-import { programPath } from "../daemon-types.ts";
 import type { AgentSettings } from "../settings.ts";
 import { emptyFile, isFileDevice } from "./file-devices.ts";
+import { checkNotTaken, settleUdev } from "./holders.ts";
 import { printed, run } from "./programs.ts";
 
 const MIB = 1024 ** 2;
@@ -28,18 +27,13 @@ export function parseSignatures(output: string): string[] {
   return [...new Set(wipefs.parse(JSON.parse(output)).signatures.map(({ type }) => type))];
 }
 
-/** Takes away everything by which anybody would know what was on it. Its other content stays where it is. */
+/** Takes away everything by which anybody would know what was on it. Its other content stays where it is. Refuses what is taken. */
 export async function eraseDevice(settings: AgentSettings, path: string): Promise<void> {
   if (isFileDevice(settings.stateDir, path)) return emptyFile(path);
+  await checkNotTaken(path);
   printed("wipefs", await run("wipefs", ["--all", "--force", path]));
   await settleUdev();
   await zeroLabels(path);
-}
-
-/** After a partition table changed udev opens the device, and makes and takes nodes. Not tried on a host with udev yet. */
-export async function settleUdev(): Promise<void> {
-  if (existsSync("/run/udev/control") && programPath("udevadm", undefined) !== undefined)
-    await run("udevadm", ["settle", "--timeout=30"]);
 }
 
 async function zeroLabels(path: string): Promise<void> {

@@ -7,7 +7,7 @@ import { type AgentSettings, rootOf } from "../settings.ts";
 import { type BlockDevice, backingFile, blockDevices, withChildren } from "./block-devices.ts";
 import { fileDevices, isFileDevice } from "./file-devices.ts";
 import { type BluestoreLabel, readLabel } from "./labels.ts";
-import { run } from "./programs.ts";
+import { printed, run } from "./programs.ts";
 
 type Devices = HostOsd["devices"];
 
@@ -71,11 +71,13 @@ async function labelled(path: string, device?: string): Promise<Labelled[]> {
 export async function osdsOnHost(settings: AgentSettings): Promise<HostOsd[]> {
   const devices = await blockDevices();
   const fsid = fsidIn(settings.conf);
-  const osds = [
-    ...osdsOf(await labelsOnHost(settings, devices), settings.stateDir),
-    ...(await lvmOsds(settings, devices)),
-  ];
+  const osds = [...(await labelledOsds(settings, devices)), ...(await lvmOsds(settings, devices))];
   return osds.filter((osd) => fsid === null || osd.fsid === fsid).toSorted((one, other) => one.osd_id - other.osd_id);
+}
+
+/** Those whose stores lie on devices, on files or on parts of them, of any cluster. */
+export async function labelledOsds(settings: AgentSettings, devices: readonly BlockDevice[]): Promise<HostOsd[]> {
+  return osdsOf(await labelsOnHost(settings, devices), settings.stateDir);
 }
 
 /** Finished OSDs, with the devices of theirs that hold DB and WAL. */
@@ -135,11 +137,9 @@ async function lvmOsds(settings: AgentSettings, devices: readonly BlockDevice[])
   return osds;
 }
 
-async function listVolumes(settings: AgentSettings): Promise<HostOsd[]> {
-  const { code, stdout } = await run("ceph-volume", ["lvm", "list", "--format", "json"], {
-    root: rootOf(settings, "osd"),
-  });
-  return code === 0 ? parseLvmList(stdout) : [];
+export async function listVolumes(settings: AgentSettings): Promise<HostOsd[]> {
+  const ended = await run("ceph-volume", ["lvm", "list", "--format", "json"], { root: rootOf(settings, "osd") });
+  return parseLvmList(printed("ceph-volume", ended));
 }
 
 /** What `ceph-volume lvm list` printed. A device is the disk below the volume, by which an operator knows it. */

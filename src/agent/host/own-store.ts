@@ -1,8 +1,10 @@
 /** Making an OSD's store with nothing but ceph-osd, on a file or a device: the number, uuid and key are given. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { OrchestratorError, ValidationError } from "../../index.ts";
+import { allPids, commandLine } from "../process-table.ts";
 import type { HostOsd } from "../protocol.ts";
 import { type AgentSettings, rootOf } from "../settings.ts";
 import { firstProblem } from "./first-problem.ts";
@@ -23,6 +25,19 @@ export interface NewOsd {
   readonly parts: NonNullable<HostOsd["parts"]>;
   /** The text of its keyring. */
   readonly keyring: string;
+}
+
+/** Waits for ceph-osd where it outlived the agent that began the OSD of this uuid. */
+export async function settleStore(uuid: string): Promise<void> {
+  const until = performance.now() + MKFS_MS;
+  while (isBeingMade(uuid) && performance.now() < until) await pause(100);
+}
+
+function isBeingMade(uuid: string): boolean {
+  return allPids().some((pid) => {
+    const words = commandLine(pid);
+    return words.includes("--mkfs") && words[words.indexOf("--osd-uuid") + 1] === uuid;
+  });
 }
 
 /** Makes the store. What an interrupted attempt left has to be erased before. */

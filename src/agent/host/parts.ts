@@ -10,9 +10,10 @@ import { OrchestratorError, ValidationError } from "../../index.ts";
 import { programPath } from "../daemon-types.ts";
 import type { AgentSettings } from "../settings.ts";
 import { type BlockDevice, blockDevices, deviceNumber, readOrEmpty, withChildren } from "./block-devices.ts";
-import { eraseDevice, settleUdev } from "./erase.ts";
+import { eraseDevice } from "./erase.ts";
 import { eraseUnused } from "./erase-unused.ts";
 import { fileDevices, filePartPath, isFileDevice, makeFilePart } from "./file-devices.ts";
+import { settleUdev } from "./holders.ts";
 import { osdOwner } from "./osd-folder.ts";
 import { type Ended, notInstalled, printed, run } from "./programs.ts";
 

@@ -16,7 +16,7 @@ import { readLabel } from "./labels.ts";
 import { forget, isLeftover, settleAttempt } from "./leftovers.ts";
 import { activate, osdFolder, removeUnfinished } from "./osd-folder.ts";
 import { devicesOf, osdsOnHost } from "./osds.ts";
-import { makeStore } from "./own-store.ts";
+import { makeStore, settleStore } from "./own-store.ts";
 import { checkDivided, dropPart, indivisible, makePart, partOf, partsBelow } from "./parts.ts";
 
 type Wish = CheckedParams<"osd/prepare">;
@@ -27,6 +27,7 @@ type Devices = HostOsd["devices"];
 /** Makes the OSD, or gives the one that is on the device already. To be run when nothing else works on devices. */
 export async function prepareOsd(settings: AgentSettings, wish: Wish): Promise<HostOsd> {
   await settleAttempt(settings);
+  if (wish.osd_uuid !== null) await settleStore(wish.osd_uuid);
   checkCluster(settings, wish);
   const devices = await realDevices(settings, wish);
   checkSizes(wish);
@@ -137,6 +138,8 @@ function ownIdentity({
 /** Leaves nothing of an attempt of ours that was interrupted; refuses what is anybody else's. */
 async function makeEmpty(settings: AgentSettings, wish: Wish, path: string): Promise<void> {
   if (wish.method !== "file") await checkFree(path);
+  // Also what an attempt of ours began: a program of it may have outlived the agent.
+  await checkNotOpen(path, path);
   const label = await readLabel(path);
   if (label === undefined) {
     const found = wish.method === "file" ? await partsBelow(settings, path) : await signatures(path);

@@ -1,17 +1,13 @@
 /** Looks at a device itself, as ceph-volume would: where that cannot run, this alone says whether a device is free. */
-import { constants } from "node:fs";
-import { open } from "node:fs/promises";
-
 import { messageOf } from "../../index.ts";
-
 import { codeOf } from "../durable-file.ts";
 import { signatures } from "./erase.ts";
+import { openAlone } from "./holders.ts";
 
 /** Why no OSD can be made on a device, in ceph-volume's words: nothing for one that is empty and that nobody has open. */
 export async function probe(path: string): Promise<string[]> {
   try {
-    const file = await open(path, constants.O_RDWR | constants.O_EXCL);
-    await file.close();
+    await openAlone(path);
   } catch (error) {
     const code = codeOf(error);
     return [code === "EBUSY" ? "locked" : `cannot be opened (${code ?? String(error)})`];

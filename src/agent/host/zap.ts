@@ -10,7 +10,7 @@ import { type BlockDevice, blockDevices, devicesInUse, useOf, withChildren } fro
 import { deviceAt } from "./device-shape.ts";
 import { eraseDevice } from "./erase.ts";
 import { isFileDevice } from "./file-devices.ts";
-import { checkNotOpen } from "./holders.ts";
+import { checkNotOpen, checkNotTaken } from "./holders.ts";
 import { settleAttempt } from "./leftovers.ts";
 import { devicesIn, isReady, osdFolder } from "./osd-folder.ts";
 import { devicesOf, forgetVolumes, osdsOnHost, storesOf } from "./osds.ts";
@@ -40,9 +40,11 @@ async function zapBlockDevice(settings: AgentSettings, path: string, real: strin
   const use = useOf(device, await devicesInUse());
   if (use !== undefined) throw new ValidationError(`${path} is in use: ${use}`);
   if (device.ro) throw new ValidationError(`${path} is read-only`);
-  await checkNotOpen(path, real);
-  const parts = withChildren(device).slice(1);
-  for (const part of parts) await checkNotOpen(path, part.path);
+  const all = withChildren(device);
+  for (const one of all) await checkNotOpen(path, one.path);
+  // A device with volumes on it is taken by those, until they are gone; one whose partition is taken cannot be taken either.
+  for (const one of all.filter(({ children = [] }) => children.length === 0)) await checkNotTaken(one.path);
+  const parts = all.slice(1);
   if (parts.some(({ type }) => type !== "part")) await zapVolumes(settings, device);
   else for (const part of parts) await eraseDevice(settings, part.path);
   await eraseDevice(settings, real);

@@ -12,21 +12,26 @@ export async function isPaused(site: Site): Promise<boolean> {
   return (await site.records.get(PAUSED, z.boolean())) ?? false;
 }
 
-/** Holds for these rounds; `changed` makes it known that availability's details changed. */
-export function control(site: Site, rounds: readonly Rounds[], changed: () => void) {
+/**
+ * Holds for these rounds; those of the upgrade rest by themselves, since they put back what must not last as long as a pause may.
+ * `changed` makes it known that availability's details changed.
+ */
+export function control(site: Site, rounds: readonly Rounds[], upgrade: Rounds, changed: () => void) {
   for (const each of rounds) each.pausedWhile(() => isPaused(site));
+  const all = [...rounds, upgrade];
   return {
     async pause() {
       await site.records.put(PAUSED, z.boolean(), true);
+      upgrade.kick();
       changed();
     },
     async resume() {
       await site.records.delete(PAUSED, z.boolean());
-      for (const each of rounds) each.kick();
+      for (const each of all) each.kick();
       changed();
     },
     cancelCompletions() {
-      for (const each of rounds) each.cancel();
+      for (const each of all) each.cancel();
     },
   } satisfies Backend;
 }

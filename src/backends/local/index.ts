@@ -42,7 +42,8 @@ export default defineBackend({
       for (const each of [...rounds, maintenance.rounds]) each.kick();
     };
     const maintenance = new Maintenance(site, { changed, upgrade: () => whyUpgradeHinders(site) });
-    const rounds = [osds.making, osds.removing, services.rounds, upgrade.rounds];
+    const pausable = [osds.making, osds.removing, services.rounds];
+    const rounds = [...pausable, upgrade.rounds];
     // Not paused by `ceph orch pause`: what watches, and what the operator asks for by a command of its own.
     const always = [failed.rounds, maintenance.rounds];
     for (const each of [...rounds, ...always]) each.start();
@@ -63,7 +64,7 @@ export default defineBackend({
       ...promptly(serviceReads(site, osds)),
       ...serviceWrites(site, services, osds),
       ...daemonWrites(site, services),
-      ...control(site, rounds, () => void availability(site).then(context.setAvailable)),
+      ...control(site, pausable, upgrade.rounds, () => void availability(site).then(context.setAvailable)),
       async close() {
         const ended = Promise.all([...rounds, ...always].map((each) => each.close()));
         // A step may take minutes, such as the erasing of a device. The agent brings it to its end, and whoever comes next sees that.

@@ -3,6 +3,7 @@
 import type { InFlight } from "../dev/in-flight.ts";
 import type { CallFailure } from "../dev/session.ts";
 import { toYaml } from "../dev/yaml-writer.ts";
+import { ownStdout } from "../own-stdout.ts";
 
 /** What became of a call and of the second stages it began. */
 export interface CallReport {
@@ -20,7 +21,7 @@ export interface CallReport {
 export function printReadable({ result, operations, failure }: CallReport): void {
   if (failure !== undefined) return complain(failure);
   const text = readable(result);
-  if (text !== "") process.stdout.write(text.endsWith("\n") ? text : `${text}\n`);
+  if (text !== "") ownStdout().write(text.endsWith("\n") ? text : `${text}\n`);
   for (const operation of operations) {
     if (operation.failure === undefined) continue;
     process.stderr.write(`The operation ${JSON.stringify(operation.title)} failed.\n`);
@@ -34,7 +35,7 @@ export function printJson({ result, operations, failure }: CallReport): void {
     failure === undefined
       ? { result, operations: operations.map((operation) => ({ ...operationJson(operation) })) }
       : { error: errorJson(failure) };
-  process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
+  ownStdout().write(`${JSON.stringify(answer, null, 2)}\n`);
 }
 
 /** The error as `ceph` prints it; a bug with its stack. */

@@ -11,9 +11,9 @@ backend asks of the manager's monitors and maps is refused, and what it keeps in
   PARAMS          its parameters by name, a JSON object or @FILE; {} when left out
   --options       the backend's options, a JSON object or @FILE
   --no-wait       do not wait until a write is effective
-  --timeout S     give the call up after so many seconds; default 60
+  --timeout S     give the backend's creation up after so many seconds, and then the call; default 60
   --json          print one JSON document: {"result", "operations"} or {"error"}
 
 exit status: 0 done, 1 the call or its second stage failed, 2 wrong command line or parameters,
-3 the backend could not be loaded or created
+3 the backend could not be loaded or created, 130 interrupted
 `;

@@ -85,6 +85,13 @@ export class AuthorLog implements Logger {
   }
 }
 
+/** An exception that no call has to do with; a backend's own, as far as one can tell. */
+export function strayException(error: unknown): { message: string; stack: string } {
+  const what = "An exception was thrown outside of any call; in a manager the process would end and be started again.";
+  const stack = error instanceof Error ? (error.stack ?? String(error)) : String(error);
+  return { message: what, stack: authorsStack(withoutSecrets(stack)) };
+}
+
 /** A stack as its author needs it: paths instead of URLs, without the frames of the bridge and of Node. */
 export function authorsStack(stack: string): string {
   const own = fileURLToPath(ownFolder);

@@ -1,5 +1,6 @@
 /** Where `dev` writes: a terminal, plain text, or one JSON object a line. */
 
+import { ownStdout } from "../own-stdout.ts";
 import { type Paint, paintFor } from "./colours.ts";
 import type { InFlight } from "./in-flight.ts";
 import { ProgressLines } from "./progress-lines.ts";
@@ -22,7 +23,7 @@ export function plainOutput(): Output {
   const tell = (text: string): void => void process.stderr.write(`${text}\n`);
   return {
     result(_line, { stdout, stderr }) {
-      if (stdout !== "") process.stdout.write(`${stdout}\n`);
+      if (stdout !== "") ownStdout().write(`${stdout}\n`);
       if (stderr !== "") tell(stderr);
     },
     event: (_kind, text) => tell(text),
@@ -33,7 +34,7 @@ export function plainOutput(): Output {
 
 /** For programs. */
 export function jsonOutput(): Output {
-  const tell = (value: object): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+  const tell = (value: object): void => void ownStdout().write(`${JSON.stringify(value)}\n`);
   return {
     result: (command, { status, stdout, stderr }, ms) =>
       tell({ command, status: status === "0" ? 0 : status, stdout, stderr, ms: Math.round(ms) }),
@@ -45,7 +46,7 @@ export function jsonOutput(): Output {
 }
 
 /** For a person. */
-export function terminalOutput(screen: Screen, paint: Paint = paintFor(process.stdout)): Output {
+export function terminalOutput(screen: Screen, paint: Paint = paintFor(ownStdout())): Output {
   return {
     result(_line, { stdout, stderr }) {
       if (stdout !== "") screen.print(stdout);

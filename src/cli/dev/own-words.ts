@@ -1,6 +1,7 @@
 /** The prompt's words beside Ceph's: operations, tracing, reloading, waiting. */
 
 import { OrchestratorError, ValidationError } from "../../orchestrator/errors.ts";
+import { withSignal } from "../../orchestrator/with-signal.ts";
 import { namedMethod } from "../call/method.ts";
 import type { OperationsInFlight } from "./in-flight.ts";
 import { usageOf } from "./orch/arguments.ts";
@@ -77,12 +78,13 @@ export function ownWords({ session, inFlight, trace, reload, quit }: OwnWordsSet
         return typeof result === "object" && result !== null ? toYaml(result).trimEnd() : resultText(result);
       },
     ),
-    command("wait", "[seconds=integer]", "Wait until every operation has ended", async (args) => {
+    command("wait", "[seconds=integer]", "Wait until every operation has ended", async (args, { signal }) => {
       const seconds = args.integer("seconds") ?? 60;
       const late = Promise.withResolvers<"late">();
       const timer = setTimeout(late.resolve, seconds * 1000, "late");
-      const ended = await Promise.race([inFlight.idle, late.promise]);
-      clearTimeout(timer);
+      const ended = await withSignal(Promise.race([inFlight.idle, late.promise]), signal).finally(() =>
+        clearTimeout(timer),
+      );
       if (ended === "late") throw new OrchestratorError(`${inFlight.all.length} operations are still under way`);
       return "";
     }),

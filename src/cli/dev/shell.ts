@@ -84,6 +84,7 @@ export class Shell {
         }
       },
       readFile,
+      signal,
       status: () => session.orchestrator.status(),
       features,
       now: Date.now(),
@@ -102,11 +103,17 @@ export class Shell {
       return refused(`${error.message}\n${usage} :  ${command.about}`);
     }
     const { wire, cause } = error instanceof CallFailed ? error : { wire: command.words, cause: error };
+    if (cause instanceof Interruption) return { status: "EINTR", stdout: "", stderr: cause.message };
     if (isOrchestratorError(cause) && cause.type === "NotSupportedError")
       return failed("ENOENT", `This Orchestrator does not support \`orch ${command.words}\``);
     const { errno, message, stack } = this.#setup.session.failure(cause, wire);
     return failed(errno, message, stack);
   }
+}
+
+/** Ctrl-C gave up what was under way. */
+export class Interruption extends Error {
+  override message = "interrupted";
 }
 
 /** Keeps which call of the interface a failure came from. */

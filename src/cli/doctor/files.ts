@@ -1,7 +1,8 @@
 /** Whether a manager may use a file: whose it is, who can write to it, and whether a packaged manager sees it at all. */
 
-import { lstatSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
+import { lstatSync, realpathSync, type Stats, statSync } from "node:fs";
 import { dirname, isAbsolute } from "node:path";
+import { userNamed } from "../../agent/accounts.ts";
 import { type Finding, good, wrong } from "./finding.ts";
 
 /** A packaged manager's unit hides these. */
@@ -9,9 +10,13 @@ const HIDDEN = ["/home", "/root", "/tmp"];
 
 const WRITABLE_BY_OTHERS = 0o022;
 const STICKY = 0o1000;
+const READ = 0o4;
+const PASS = 0o1;
 
-/** One finding about a file that an option names. */
-export function fileFinding(about: string, path: string): Finding {
+type User = ReturnType<typeof userNamed>;
+
+/** One finding about a file that an option names. `user`: as whom packaged managers run, where there is such a one. */
+export function fileFinding(about: string, path: string, user: User = userNamed("ceph")): Finding {
   if (!isAbsolute(path)) return wrong(about, `${path} is not an absolute path`, "give the whole path, from / on");
   let real: string;
   try {
@@ -20,7 +25,12 @@ export function fileFinding(about: string, path: string): Finding {
     return wrong(about, `${path} does not exist`, `put the file there, on every host that runs a manager`);
   }
   if (!statSync(real).isFile()) return wrong(about, `${path} is not a file`, "name the file itself");
-  return hiddenFinding(about, real) ?? trustFinding(about, real) ?? readableFinding(about, real) ?? good(about, path);
+  return (
+    hiddenFinding(about, real) ??
+    trustFinding(about, real, user) ??
+    reachableFinding(about, real, user) ??
+    good(about, path)
+  );
 }
 
 function hiddenFinding(about: string, path: string): Finding | undefined {
@@ -35,16 +45,21 @@ function hiddenFinding(about: string, path: string): Finding | undefined {
 }
 
 /** The file and each folder above it. */
-function trustFinding(about: string, path: string): Finding | undefined {
+function trustFinding(about: string, path: string, user: User): Finding | undefined {
   for (let at = path; ; at = dirname(at)) {
-    const found = trusted(about, at, lstatSync(at), at !== path);
+    const found = trusted(about, at, lstatSync(at), { isFolder: at !== path, user });
     if (found !== undefined || at === dirname(at)) return found;
   }
 }
 
-function trusted(about: string, path: string, { uid, mode }: Stats, isFolder: boolean): Finding | undefined {
-  if (uid !== 0 && uid !== cephUser()) {
-    const owners = cephUser() === undefined ? "root" : "root or ceph";
+function trusted(
+  about: string,
+  path: string,
+  { uid, mode }: Stats,
+  { isFolder, user }: { isFolder: boolean; user: User },
+): Finding | undefined {
+  if (uid !== 0 && uid !== user?.uid) {
+    const owners = user === undefined ? "root" : "root or ceph";
     return wrong(
       about,
       `${path} belongs to user ${uid}; a manager refuses what is not of ${owners}`,
@@ -55,22 +70,24 @@ function trusted(about: string, path: string, { uid, mode }: Stats, isFolder: bo
   return wrong(about, `${path} can be written by others (mode ${(mode & 0o7777).toString(8)})`, `chmod go-w ${path}`);
 }
 
-function readableFinding(about: string, path: string): Finding | undefined {
-  const { uid, mode } = statSync(path);
-  if (uid === cephUser() || (mode & 0o004) !== 0) return undefined;
-  return wrong(
-    about,
-    `${path} cannot be read by the manager's user (mode ${(mode & 0o7777).toString(8)})`,
-    `chmod a+r ${path}`,
-  );
+/** The manager's user has to read the file, and to pass each folder above it. */
+function reachableFinding(about: string, path: string, user: User): Finding | undefined {
+  if (!allows(path, READ, user)) return unreachable(about, path, "read", "a+r");
+  for (let at = dirname(path); ; at = dirname(at)) {
+    if (!allows(at, PASS, user)) return unreachable(about, at, "passed", "a+x");
+    if (at === dirname(at)) return undefined;
+  }
 }
 
-/** The uid that packaged managers run under; undefined where there is no such user. */
-function cephUser(): number | undefined {
-  try {
-    const uid = /^ceph:[^:]*:(\d+):/m.exec(readFileSync("/etc/passwd", "utf8"))?.[1];
-    return uid === undefined ? undefined : Number(uid);
-  } catch {
-    return undefined; // no such file: no such user
-  }
+function unreachable(about: string, path: string, how: string, right: string): Finding {
+  const mode = (statSync(path).mode & 0o7777).toString(8);
+  const says = `${path} cannot be ${how} by the manager's user (mode ${mode})`;
+  return wrong(about, says, `chmod ${right} ${path}`);
+}
+
+/** `right`: its bit in the rights of others. */
+function allows(path: string, right: number, user: User): boolean {
+  const { uid, gid, mode } = statSync(path);
+  const shift = uid === user?.uid ? 6 : gid === user?.gid ? 3 : 0;
+  return (mode & (right << shift)) !== 0;
 }

@@ -12,10 +12,14 @@ const ABOUT = "module";
 
 const manifestShape = z.object({ name: z.literal("orchbridge"), version: z.string(), schema_hash: z.string() });
 
-/** What can be said of `mgrDir`. */
-export function moduleFindings(mgrDir: string): Finding[] {
-  if (!existsSync(join(mgrDir, "mgr_module.py")))
-    return [absent(ABOUT, `${mgrDir} is no manager's module folder, so there is no manager here`)];
+/** What can be said of `mgrDir`; one that somebody named is expected to be there. */
+export function moduleFindings(mgrDir: string, isNamed: boolean): Finding[] {
+  if (!existsSync(join(mgrDir, "mgr_module.py"))) {
+    const says = existsSync(mgrDir) ? `${mgrDir} is no manager's module folder` : `${mgrDir} does not exist`;
+    return isNamed
+      ? [wrong(ABOUT, says, "name the folder that holds the manager's mgr_module.py: --mgr-dir DIR")]
+      : [absent(ABOUT, `${says}, so there is no manager here`)];
+  }
   const folder = join(mgrDir, "orchbridge");
   const install = `npx orchbridge install --mgr-dir ${mgrDir}, and restart the manager`;
   if (!existsSync(folder)) return [wrong(ABOUT, `${folder} is not there`, install)];

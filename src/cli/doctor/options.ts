@@ -14,6 +14,8 @@ import { nodeFinding } from "./module-folder.ts";
 /** A cluster without quorum answers nothing. */
 const PATIENCE_MS = 15_000;
 
+const NOT_KNOWN = ", so the module's options are not known";
+
 const PREFIX = "mgr/orchbridge/";
 const ORCHESTRATOR = "mgr/orchestrator/orchestrator";
 
@@ -33,17 +35,23 @@ export async function optionFindings(): Promise<ModuleOptions> {
     timeout: PATIENCE_MS,
   });
   if (error !== undefined) {
-    const missing = "code" in error && error.code === "ENOENT";
-    const why = missing ? "there is no ceph command here" : `ceph config dump did not end: ${error.message}`;
-    return { findings: [absent("options", `${why}, so the module's options are not known`)], backend: undefined };
+    if ("code" in error && error.code === "ENOENT") {
+      const says = `there is no ceph command here${NOT_KNOWN}`;
+      return { findings: [absent("options", says)], backend: undefined };
+    }
+    return unanswered(`ceph config dump did not end: ${error.message}`);
   }
   const dump = status === 0 ? dumpShape.safeParse(parsed(stdout)) : undefined;
   if (dump?.success !== true) {
-    const why = status === 0 ? "ceph config dump answered something else" : firstLine(stderr);
-    return { findings: [absent("options", `${why}, so the module's options are not known`)], backend: undefined };
+    return unanswered(status === 0 ? "ceph config dump answered something else" : firstLine(stderr));
   }
   const values = new Map(dump.data.filter(({ section }) => section === "mgr").map(({ name, value }) => [name, value]));
   return { findings: await checked(values), backend: values.get(`${PREFIX}backend`) };
+}
+
+function unanswered(why: string): ModuleOptions {
+  const cure = "make ceph config dump work here: a ceph.conf and a keyring that may ask, and monitors with quorum";
+  return { findings: [wrong("options", `${why}${NOT_KNOWN}`, cure)], backend: undefined };
 }
 
 async function checked(values: ReadonlyMap<string, string>): Promise<Finding[]> {

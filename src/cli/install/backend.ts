@@ -41,23 +41,30 @@ export function copyBackend(path: string, fresh: string): void {
 }
 
 const LOAD = `
-const [loader, file] = process.argv.slice(1);
+const [loader, ending, file] = process.argv.slice(1);
 const { loadBackend } = await import(loader);
-try {
-  await loadBackend(file);
-} catch (error) {
-  process.stderr.write(error.message);
-  process.exit(1);
-}
-process.exit(0);
+const { watchEnding, finished } = await import(ending);
+const tell = (text) => process.stderr.write(text);
+watchEnding(1, tell);
+loadBackend(file).then(
+  () => {
+    finished();
+    process.exit(0);
+  },
+  (error) => {
+    finished();
+    tell(error.message);
+    process.exit(1);
+  },
+);
 `;
 
 /** In a process of its own, since a backend may do anything when it is loaded. */
 function loadProblem(file: string): string | undefined {
-  const loader = new URL(`main/load-backend${ownExtension}`, ownFolder).href;
+  const own = ["main/load-backend", "cli/ending"].map((name) => new URL(`${name}${ownExtension}`, ownFolder).href);
   const { status, stderr, error } = spawnSync(
     process.execPath,
-    ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", LOAD, loader, file],
+    ["--disable-warning=ExperimentalWarning", "--input-type=module", "-e", LOAD, ...own, file],
     { encoding: "utf8", timeout: 60_000 },
   );
   if (status === 0) return undefined;

@@ -88,7 +88,8 @@ function packageJson(name: string, { orchbridge, zod, typescript, nodeTypes }: T
     type: "module",
     engines: { node: ">=22.18" },
     scripts: {
-      test: "node --test",
+      // Named, since an older Node does not look for tests in .ts files, and reports none as a success.
+      test: `node --test ${name}.test.ts`,
       types: "tsc",
       dev: `orchbridge dev ${name}.ts`,
     },

@@ -9,7 +9,7 @@ from run to run (times, log ids, progress) is not compared.
 
   FILE            a recording: made by the module's option record_path, or by orchbridge record
   --backend       the backend to ask: a built-in name, or a .ts, .mjs or .js file; default: the one of the recording
-  --options       its options, a JSON object or @FILE; default: those of the recording
+  --options       its options, a JSON object or @FILE; no recording holds them
   --timeout S     how long each recorded answer is waited for; default 60
   --log           print what the backend logs
   --json          print one JSON document: {"sessions", "same"}

@@ -8,13 +8,13 @@ import { titleOf, WRITES } from "../writes/all.ts";
 import type { Write } from "../writes/write.ts";
 import { again } from "./writes.ts";
 
-/** What has not noticed by then goes on for nobody, and holds up the end of the process. */
-const PROMPTLY_MS = 1_000;
+/** What has not noticed in this part of the time for an answer goes on for nobody, and holds up the end of the process. */
+const PROMPTLY = 1 / 5;
 
 async function endsPromptly(bench: Bench, stage: "call" | "effective"): Promise<void> {
   await until(
     () => bench.witness.running(stage).length === 0,
-    PROMPTLY_MS,
+    bench.facts.answersWithin * PROMPTLY,
     `${bench.witness
       .running(stage)
       .map(({ what }) => what)

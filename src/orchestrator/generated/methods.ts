@@ -24,7 +24,7 @@ import type {
 } from "./types.ts";
 
 /** Hash of all that both halves of the bridge must agree on; compared by `initialize`. */
-export const SCHEMA_HASH = "53a39b067e639050";
+export const SCHEMA_HASH = "8401ed5fbd947aa2";
 
 /** Ceph releases whose interface is known; those between are served by introspection. */
 export type Release = "mimic" | "nautilus" | "octopus" | "pacific" | "quincy" | "reef" | "squid" | "tentacle";
@@ -2935,5 +2935,6 @@ export const ERRORS: Readonly<Record<string, ErrorInfo>> = {
   InvalidRequest: { code: -32600, errno: 5, python: "OrchestratorError", thrown: false, summary: "A message that is no JSON-RPC request." },
   MethodNotFound: { code: -32601, errno: 95, python: "NotImplementedError", thrown: false, summary: "A method that the other half does not know." },
   InvalidParams: { code: -32602, errno: 22, python: "OrchestratorValidationError", thrown: false, summary: "Params that do not fit the method." },
+  TooManyRequests: { code: -32000, errno: 11, python: "OrchestratorError", thrown: false, summary: "More calls than the bridge takes at once." },
   RequestCancelled: { code: -32800, errno: 125, python: "OrchestratorError", thrown: false, summary: "The call was cancelled." },
 };

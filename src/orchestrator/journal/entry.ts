@@ -70,10 +70,14 @@ export function encodeEntry(entry: Entry): [key: string, value: string][] {
   return [...values, [headKey(entry.id), JSON.stringify({ ...head, parts })]];
 }
 
-/** The keys of an entry, its head first: without a head, parts mean nothing. */
-export function keysOf(id: string, stored: Iterable<string>): string[] {
-  const head = headKey(id);
-  return [...stored].filter((key) => key === head || key.startsWith(`${head}/`)).toSorted();
+/** The id of the entry that a key belongs to. */
+export function idOfKey(key: string): string {
+  const [name = ""] = key.slice(PREFIX.length).split("/", 1);
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 /** What the store holds, in the order in which it was written. `orphans` are parts whose head never came to be. */
@@ -94,7 +98,7 @@ export function decodeEntries(stored: Readonly<Record<string, string>>): {
     try {
       entries.push(decodeEntry(key, value, stored));
     } catch (error) {
-      unreadable.push({ id: idOf(name), problem: messageOf(error) });
+      unreadable.push({ id: idOfKey(key), problem: messageOf(error) });
     }
   }
   return { entries: entries.toSorted((a, b) => a.n - b.n || (a.at < b.at ? -1 : 1)), unreadable, orphans };
@@ -151,14 +155,6 @@ function text(head: Record<string, unknown>, name: string): string {
 
 function headKey(id: string): string {
   return PREFIX + encodeURIComponent(id);
-}
-
-function idOf(name: string): string {
-  try {
-    return decodeURIComponent(name);
-  } catch {
-    return name;
-  }
 }
 
 function sumOf(packed: string): string {

@@ -2,7 +2,7 @@
 import { messageOf, OrchestratorError } from "../errors.ts";
 import type { Logger, MgrPort } from "../ports.ts";
 import { isTimeout, withSignal } from "../with-signal.ts";
-import { decodeEntries, type Entry, encodeEntry, keysOf, PREFIX, type UnreadableEntry } from "./entry.ts";
+import { decodeEntries, type Entry, encodeEntry, idOfKey, PREFIX, type UnreadableEntry } from "./entry.ts";
 
 /** A write into the store waits while the monitors have no quorum. */
 const WITHIN_MS = 10_000;
@@ -27,10 +27,10 @@ export function passingStore(): JournalStore {
 export class Journal {
   readonly #store: JournalStore;
   readonly #log: Logger;
-  /** The keys that are known to stand in the store. */
+  /** The keys of each entry that are known to stand in the store, its head first: without it, parts mean nothing. */
   readonly #keys = new Map<string, readonly string[]>();
   readonly #end: AbortSignal;
-  /** What was removed while the store was being listed: the list may hold it still. */
+  /** What went while the store was being listed: the list may hold it still. */
   #removedMeanwhile: Set<string> | undefined;
 
   /** `end` is the end of the process: what could not be removed by then is found by the next one. */
@@ -40,16 +40,22 @@ export class Journal {
     this.#end = end;
   }
 
-  /** Everything in the journal, in the order in which it was written. */
+  /** What is not known yet of the journal, in the order in which it was written. */
   async load(): Promise<{ entries: Entry[]; unreadable: UnreadableEntry[]; orphans: string[] }> {
     const removed = new Set<string>();
     this.#removedMeanwhile = removed;
-    const stored = await within(this.#store.storeList(PREFIX), "the journal could not be read");
-    this.#removedMeanwhile = undefined;
-    const all = decodeEntries(stored);
-    const stands = ({ id }: { readonly id: string }): boolean => !removed.has(id);
-    const found = { ...all, entries: all.entries.filter(stands), unreadable: all.unreadable.filter(stands) };
-    for (const { id } of [...found.entries, ...found.unreadable]) this.#keys.set(id, keysOf(id, Object.keys(stored)));
+    const stored = await within(this.#store.storeList(PREFIX), "the journal could not be read").finally(() => {
+      this.#removedMeanwhile = undefined;
+    });
+    const isNew = (id: string): boolean => !this.#keys.has(id) && !removed.has(id);
+    const { entries, unreadable, orphans } = decodeEntries(stored);
+    const found = {
+      entries: entries.filter(({ id }) => isNew(id)),
+      unreadable: unreadable.filter(({ id }) => isNew(id)),
+      orphans: orphans.filter((key) => isNew(idOfKey(key))),
+    };
+    const keys = Map.groupBy(Object.keys(stored), idOfKey);
+    for (const { id } of [...found.entries, ...found.unreadable]) this.#keys.set(id, keys.get(id)?.toSorted() ?? []);
     return found;
   }
 
@@ -76,11 +82,9 @@ export class Journal {
 
   /** Removes an entry; resolves after the first attempt. One that fails is made again until it succeeds. */
   async remove(id: string): Promise<void> {
-    this.#removedMeanwhile?.add(id);
     const keys = this.#keys.get(id) ?? [];
     try {
-      await this.removeKeys(keys);
-      this.#keys.delete(id);
+      await this.#removeAll(id, keys);
     } catch (error) {
       this.#log.warn(`operation ${id} has ended and cannot be removed from the journal yet: ${String(error)}`);
       void this.#removeLater(id, keys);
@@ -90,6 +94,12 @@ export class Journal {
   /** Removes keys in their order; rejects when one could not be. */
   async removeKeys(keys: readonly string[]): Promise<void> {
     for (const key of keys) await within(this.#store.storeSet(key, null), "not removed");
+  }
+
+  async #removeAll(id: string, keys: readonly string[]): Promise<void> {
+    await this.removeKeys(keys);
+    this.#keys.delete(id);
+    this.#removedMeanwhile?.add(id);
   }
 
   async #writeAll(id: string, values: readonly [string, string][]): Promise<void> {
@@ -102,9 +112,7 @@ export class Journal {
     for (let wait = FIRST_RETRY_MS; !this.#end.aborted; wait = Math.min(wait * 2, LONGEST_RETRY_MS)) {
       await pause(wait, this.#end);
       try {
-        await this.removeKeys(keys);
-        this.#keys.delete(id);
-        return;
+        return await this.#removeAll(id, keys);
       } catch {
         // The monitors still do not take it.
       }

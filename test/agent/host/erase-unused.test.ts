@@ -10,6 +10,7 @@ import { eraseUnused } from "../../../src/agent/host/erase-unused.ts";
 import { parseLabel } from "../../../src/agent/host/labels.ts";
 import { dropPart, indivisible } from "../../../src/agent/host/parts.ts";
 import { prepareOsd } from "../../../src/agent/host/prepare.ts";
+import type { CheckedParams } from "../../../src/agent/protocol.ts";
 import type { AgentSettings } from "../../../src/agent/settings.ts";
 import { bytes } from "./fixture.ts";
 
@@ -82,14 +83,13 @@ it("does not discard an OSD that is to run and whose folder is lost", async () =
   await discard(settings, NONE, wish);
 });
 
-it("keeps a part that is found again with another OSD's label, when an OSD is prepared", async () => {
-  const { settings, device, part } = host(OTHER);
-  const wish = {
+function wish(block: string, change: object = {}): CheckedParams<"osd/prepare"> {
+  return {
     method: "file",
-    block: device,
+    block,
     db: null,
     wal: null,
-    block_size: 4096,
+    block_size: null,
     db_size: null,
     wal_size: null,
     osd_id: 7,
@@ -99,9 +99,52 @@ it("keeps a part that is found again with another OSD's label, when an OSD is pr
     device_class: null,
     keyring: "key = AAAA",
     bootstrap_keyring: null,
-  } as const;
-  await expect(prepareOsd(settings, wish)).rejects.toThrow(`of an OSD (${OWN.osdUuid}): zap ${device} first`);
+    ...change,
+  };
+}
+
+it("keeps a part that is found again with another OSD's label, when an OSD is prepared", async () => {
+  const { settings, device, part } = host(OTHER);
+  await expect(prepareOsd(settings, wish(device, { block_size: 4096 }))).rejects.toThrow(
+    `of an OSD (${OWN.osdUuid}): zap ${device} first`,
+  );
   expect(readFileSync(part)).toEqual(LABEL);
+});
+
+it("keeps what an attempt to make the same OSD still writes, and a blank device that somebody has open", async () => {
+  const { settings, device, part } = host(OTHER);
+  rmSync(part);
+  // So much of a label is there while ceph-osd makes the store.
+  const begun = Buffer.concat([LABEL.subarray(0, 90), Buffer.alloc(8192)]);
+  for (const content of [begun, Buffer.alloc(8192)]) {
+    writeFileSync(device, content);
+    await openElsewhere(device);
+    await expect(prepareOsd(settings, wish(device, { osd_uuid: OWN.osdUuid }))).rejects.toThrow(
+      /is in use: process \d+ \(sleep\) has it open/,
+    );
+    expect(readFileSync(device)).toEqual(content);
+  }
+});
+
+it("waits for ceph-osd that outlived the agent which began the OSD, and takes what it made", async () => {
+  const { settings, device, part } = host(OTHER);
+  rmSync(part);
+  writeFileSync(device, Buffer.concat([LABEL.subarray(0, 90), Buffer.alloc(8192)]));
+  const folder = join(settings.dataDir, `osd/ceph-${OWN.osdId}`);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "fsid"), OWN.osdUuid);
+  writeFileSync(join(folder, "ready"), "ready");
+  const finished = join(settings.stateDir, "finished");
+  writeFileSync(finished, LABEL);
+  // Its words are those of ceph-osd, to whoever reads them in /proc; it takes a moment, as the making of a store does.
+  const script = `setTimeout(() => fs.copyFileSync(${JSON.stringify(finished)}, ${JSON.stringify(device)}), 1000)`;
+  const words = ["-e", script, "--", "--mkfs", "--osd-uuid", OWN.osdUuid];
+  const child = spawn(process.execPath, words, { argv0: "ceph-osd", stdio: "ignore" });
+  await once(child, "spawn");
+  onTestFinished(() => void child.kill());
+  const made = await prepareOsd(settings, wish(device, { osd_uuid: OWN.osdUuid, osd_id: OWN.osdId }));
+  expect(made).toMatchObject({ osd_uuid: OWN.osdUuid, devices: { block: device } });
+  expect(readFileSync(device)).toEqual(LABEL);
 });
 
 it.each(["mpath", "crypt", "raid1"])("does not divide a device of the type %s", (type) => {

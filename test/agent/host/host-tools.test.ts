@@ -23,6 +23,7 @@ import { type FileDevice, fileDevices, unheldFiles } from "../../../src/agent/ho
 import { describeHost, hostHandlers } from "../../../src/agent/host/handlers.ts";
 import { holdersOf } from "../../../src/agent/host/holders.ts";
 import { lightCommand } from "../../../src/agent/host/light.ts";
+import { listVolumes } from "../../../src/agent/host/osds.ts";
 import { runAny } from "../../../src/agent/host/programs.ts";
 import type { CheckedParams, DaemonName } from "../../../src/agent/protocol.ts";
 import type { AgentSettings } from "../../../src/agent/settings.ts";
@@ -219,6 +220,13 @@ describe("osd/list", () => {
     expect(await handlers()["osd/list"]({}, signal)).toMatchObject([{ ...own, devices: { block: file(0) } }]);
     writeFileSync(settings.conf, "[global]\nfsid = 11111111-1111-4111-8111-111111111111\n");
     expect(await handlers()["osd/list"]({}, signal)).toEqual([]);
+  });
+
+  it("tells that ceph-volume fails, which says nothing of OSDs on volumes", async () => {
+    const root = join(folder, "root");
+    mkdirSync(join(root, "usr/sbin"), { recursive: true });
+    writeFileSync(join(root, "usr/sbin/ceph-volume"), "no program");
+    await expect(listVolumes({ ...settings, roots: new Map([["osd", root]]) })).rejects.toThrow(/^ceph-volume: /);
   });
 });
 

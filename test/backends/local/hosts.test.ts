@@ -104,10 +104,30 @@ describe("the only host", () => {
       `Stopped draining host '${HOSTNAME}'`,
     );
     expect(queued).toEqual([
-      [[0, 3], { zap: true, force: false }],
+      [[0, 3], { zap: true }],
       ["out", [0, 3]],
     ]);
     expect(await list()).toMatchObject([{ labels: [] }]);
+  });
+
+  it("is drained with force without forcing the removal of its OSDs: that is another command's", async () => {
+    const { writes, host, queued } = await hosts();
+    host.add("osd.0");
+    await effective(writes.drainHost({ hostname: HOSTNAME, ...drain, force: true }, host.call()));
+    expect(queued).toEqual([[[0], { zap: false }]]);
+  });
+
+  it("is drained without the OSDs of others, and says how they become the agent's", async () => {
+    const { writes, host, queued } = await hosts();
+    host.add("osd.0");
+    host.add("osd.1", { state: "foreign" });
+    const told = await effective(writes.drainHost({ hostname: HOSTNAME, ...drain }, host.call()));
+    expect(told).toMatch(/osd +0/);
+    expect(told).not.toMatch(/osd +1/);
+    expect(told).toContain(
+      "osd.1 was not started by the agent and stays; 'ceph orch daemon redeploy osd.1' lets the agent take it over",
+    );
+    expect(queued).toEqual([[[0], { zap: false }]]);
   });
 
   it("tells its facts in cephadm's words, and finds its devices anew", async () => {

@@ -1,12 +1,14 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { changeHost } from "../../../src/backends/local/hosts/record.ts";
 import { osdReads, osdWrites } from "../../../src/backends/local/osds/methods.ts";
 import { OsdPart } from "../../../src/backends/local/osds/part.ts";
 import { changeService } from "../../../src/backends/local/services/record.ts";
+import { Services } from "../../../src/backends/local/services/services.ts";
+import { serviceWrites } from "../../../src/backends/local/services/writes.ts";
 import type { DriveGroupSpec } from "../../../src/index.ts";
 import { NO_SCHEDULE } from "../../../src/orchestrator/placement.ts";
-import { AgentError, effective, HOSTNAME } from "./stand-in-host.ts";
+import { AgentError, effective, HOSTNAME, operation } from "./stand-in-host.ts";
 import { type Disk, StandInOsds } from "./stand-in-osds.ts";
 
 const FILES = ["/d/file0", "/d/file1", "/d/file2"].map((path) => ({ path }));
@@ -151,6 +153,7 @@ describe("making OSDs", () => {
       group({ paths: ["/d/file0"] }, { block_db_size: "1G" }),
       /block_db_size says nothing without db_devices/,
     ],
+    ["a size of journals", group({ paths: ["/dev/sdc"] }, { journal_size: "5G" }), /journal_size: .*keeps no journal/],
     ["a TPM", group({ paths: ["/dev/sdc"] }, { tpm2: true }), /tpm2 is not supported/],
     [
       "journals",
@@ -261,6 +264,15 @@ describe("making OSDs", () => {
     const at = await cluster();
     await changeHost(at.part.site, (record) => ({ ...record, labels: [NO_SCHEDULE] }));
     await expect(create(at, group({ all: true }))).rejects.toThrow(/is being drained/);
+    expect(at.host.osds.size).toBe(0);
+  });
+
+  it("is refused on a host in maintenance", async () => {
+    const at = await cluster();
+    await changeHost(at.part.site, (record) => ({ ...record, maintenance: true }));
+    await expect(create(at, group({ all: true }))).rejects.toThrow(
+      "host h1.example.org is in maintenance, so no OSDs are started on it; 'ceph orch host maintenance exit h1.example.org' ends that",
+    );
     expect(at.host.osds.size).toBe(0);
   });
 
@@ -392,6 +404,70 @@ describe("an applied drive group", () => {
     await changeHost(at.part.site, (record) => ({ ...record, labels: [NO_SCHEDULE] }));
     await at.part.round();
     expect(at.host.osds.size).toBe(0);
+  });
+
+  it("waits while the host is in maintenance, and says so", async () => {
+    const at = await cluster();
+    const spec = group({ all: true }, {}, "all");
+    await apply(at, spec);
+    await changeHost(at.part.site, (record) => ({ ...record, maintenance: true }));
+    await at.part.round();
+    expect(at.host.osds.size).toBe(0);
+    const told: string[] = [];
+    const waiting = at.part.untilMade(spec, operation(told));
+    await vi.waitFor(() => expect(told).toContain("0.00 host h1.example.org is in maintenance"), 60_000);
+    await changeHost(at.part.site, (record) => ({ ...record, maintenance: false }));
+    at.part.start();
+    await waiting;
+    await at.part.close();
+    expectWhole(at.host, 3);
+  });
+
+  it("goes when its service is removed, and its OSDs stay without its options", async () => {
+    const at = await cluster();
+    await apply(at, group({ all: true }, { config: { debug_ms: 1 } }, "all"));
+    await at.part.round();
+    at.host.config.set("osd.0 osd_max_backfills", "3");
+    expect(at.host.config.size).toBe(4);
+    const spare = { path: "/d/file9" };
+    at.host.disks.push(spare);
+    await changeService(at.part.site, "osd.all", (record) => record && { ...record, deleted: true });
+    await at.part.round();
+    expect(at.host.records).toEqual({});
+    expect([...at.host.config.keys()]).toEqual(["osd.0 osd_max_backfills"]);
+    expectWhole(at.host, 3);
+  });
+
+  it("is gone when its removal is effective", async () => {
+    const at = await cluster();
+    at.host.maps["mgr_map"] = () => ({ active_name: "x" });
+    at.host.maps["fs_map"] = () => ({ filesystems: [] });
+    await apply(at, group({ all: true }, {}, "all"));
+    at.part.start();
+    await vi.waitFor(() => expect(at.host.osds.size).toBe(3), 60_000);
+    const services = new Services(at.part.site);
+    services.rounds.start();
+    const { removeService } = serviceWrites(at.part.site, services, at.part);
+    const params = { service_name: "osd.all", force: true };
+    expect(await effective(removeService(params, at.host.call()))).toBe("Removed service osd.all");
+    await Promise.all([at.part.close(), services.rounds.close()]);
+    expect(at.host.records).toEqual({});
+    expectWhole(at.host, 3);
+  });
+
+  it("applies options that are changed to the OSDs that it has, and takes back those that it names no more", async () => {
+    const at = await cluster();
+    await apply(at, group({ all: true }, { config: { debug_ms: 1, debug_osd: 5 } }, "all"));
+    await at.part.round();
+    const { spec } = group({ all: true }, { config: { debug_ms: 2 } });
+    await changeService(at.part.site, "osd.all", (record) =>
+      record === undefined ? undefined : { ...record, spec: { ...record.spec, spec } as DriveGroupSpec },
+    );
+    await at.part.round();
+    expect([...at.host.config]).toEqual([0, 1, 2].map((id) => [`osd.${id} debug_ms`, "2"]));
+    const before = at.host.done.length;
+    await at.part.round();
+    expect(at.host.done).toHaveLength(before);
   });
 
   it("counts what it made before, and what is being made, for its limit", async () => {

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { osdReads, osdWrites } from "../../../src/backends/local/osds/methods.ts";
 import { OsdPart } from "../../../src/backends/local/osds/part.ts";
 import type { DriveGroupSpec, Operation } from "../../../src/index.ts";
-import { effective, HOSTNAME, operation } from "./stand-in-host.ts";
+import { AgentError, effective, HOSTNAME, operation } from "./stand-in-host.ts";
 import { StandInOsds } from "./stand-in-osds.ts";
 
 const PATHS = ["/d/file0", "/d/file1", "/d/file2"];
@@ -41,15 +41,15 @@ async function remove(
   return given as unknown as { result: string; effective: (operation: Operation) => Promise<void> };
 }
 
-/** Rounds until nothing is left to do, a minute of the clock each; gives the error of the last that failed. */
-async function rounds({ part }: Process, most = 40): Promise<unknown> {
+/** Rounds until nothing is left to do, some seconds of the clock each; gives the error of the last that failed. */
+async function rounds({ part }: Process, most = 40, ms = 11_000): Promise<unknown> {
   let failure: unknown;
   for (let round = 0; round < most; round += 1) {
     const left = await part.queue.round().catch((error: unknown) => {
       failure = error;
       return "more" as const;
     });
-    vi.setSystemTime(Date.now() + 11_000);
+    vi.setSystemTime(Date.now() + ms);
     if (left === "nothing") return failure;
   }
   return failure;
@@ -200,6 +200,124 @@ describe("removing an OSD", () => {
     expect(host.lost).toEqual([]);
   });
 
+  it("drains on where data came back before it was stopped", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    await remove(at, [1]);
+    host.agent["daemon/act"] = () => {
+      throw new AgentError("UnavailableError", "the agent is away");
+    };
+    await rounds(at, 5);
+    expect(host.records["removals/1"]).toMatchObject({ step: "stopping", emptied: host.osd(1).up_from });
+    Object.assign(host.osd(1), { crush: 0.5, pgs: 8 });
+    delete host.agent["daemon/act"];
+    await rounds(at, 1);
+    expect(host.osd(1)).toMatchObject({ up: 1 });
+    expect(host.records["removals/1"]).toMatchObject({ step: "draining", emptied: null });
+    await rounds(at);
+    expect([...host.osds.keys()]).toEqual([0, 2]);
+    expect(host.lost).toEqual([]);
+  });
+
+  it("does not count one as empty that has a weight again when it is looked at last", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    await remove(at, [1]);
+    host.onAct = ((follow) => (daemon, action) => {
+      follow(daemon, action);
+      if (action === "stop" && host.drains) Object.assign(host.osd(1), { pgs: 3, crush: 0.5 });
+      if (action === "stop") host.drains = false;
+    })(host.onAct);
+    await rounds(at);
+    expect(host.osd(1)).toMatchObject({ up: 1, pgs: 3, crush: 0 });
+    expect(host.lost).toEqual([]);
+  });
+
+  it("erases the device of the OSD itself, not that of one that had its id before", async () => {
+    const host = threeOsds();
+    const own = host.stores.get("/d/file1");
+    if (own === undefined) throw new Error("the stand-in has no store on /d/file1");
+    host.stores.delete("/d/file1");
+    const devices = { block: "/d/file3" };
+    host.stores.set("/d/file3", { ...own, osd_uuid: "00000000-0000-4000-8000-0000000000bb", devices });
+    host.stores.set("/d/file1", own);
+    const at = await process(host);
+    await remove(at, [1], { zap: true, replace: true, replace_block: true });
+    await rounds(at);
+    expect(host.zapped).toEqual(["/d/file1"]);
+    expect(Object.entries(host.records)).toEqual([[expect.stringMatching(/^replacing\//), { path: "/d/file1" }]]);
+  });
+
+  it("takes its own options away, so that the next OSD of its id does not inherit them", async () => {
+    const host = threeOsds();
+    for (const key of ["osd.1 debug_ms", "osd.10 debug_ms", "osd debug_ms"]) host.config.set(key, "1");
+    const at = await process(host);
+    await remove(at, [1]);
+    await rounds(at);
+    expect([...host.config.keys()]).toEqual(["osd.10 debug_ms", "osd debug_ms"]);
+  });
+
+  it("ends where a broken disk cannot be erased, and says why, and frees the id meanwhile", async () => {
+    const host = threeOsds();
+    host.agent["osd/discard"] = () => {
+      throw new AgentError("OrchestratorError", "read /d/file1: EIO: i/o error");
+    };
+    const at = await process(host);
+    await remove(at, [1], { replace: true, zap: true });
+    await rounds(at, 4, 1000);
+    expect(await rows(at)).toMatchObject([
+      { osd_id: 1, drain_status: "done, waiting for purge, not erased yet: read /d/file1: EIO: i/o error" },
+    ]);
+    const spec: DriveGroupSpec = {
+      service_type: "osd",
+      placement: { host_pattern: HOSTNAME },
+      spec: { data_devices: { paths: ["/d/file3"] } },
+    };
+    const made = at.writes.createOsds({ drive_group: spec, skip_validation: false }, host.call());
+    expect(await effective(made)).toBe(`Created osd(s) 1 on host '${HOSTNAME}'`);
+    expect(await rounds(at)).toBeUndefined();
+    expect(queue(host)).toEqual([]);
+    expect(host.osd(1)).toMatchObject({ up: 1 });
+    expect(host.daemons.has("osd.1")).toBe(true);
+    expect(host.said.join("\n")).toMatch(/osd\.1 is removed, but not erased from \/d\/file1: .*EIO/);
+  });
+
+  it("waits to erase a disk for an agent that is away", async () => {
+    const host = threeOsds();
+    const { "osd/discard": discard } = host.agent;
+    host.agent["osd/discard"] = () => {
+      throw new AgentError("UnavailableError", "the agent is away");
+    };
+    const at = await process(host);
+    await remove(at, [1], { zap: true });
+    await rounds(at);
+    expect(queue(host)).toEqual(["removals/1"]);
+    if (discard !== undefined) host.agent["osd/discard"] = discard;
+    await rounds(at);
+    expect(queue(host)).toEqual([]);
+    expect(host.zapped).toEqual(["/d/file1"]);
+  });
+
+  it("makes way for the removal of the OSD that has the id by now", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    await remove(at, [1]);
+    const uuid = "00000000-0000-4000-8000-0000000000bb";
+    host.records["removals/1"] = { ...(host.records["removals/1"] as object), step: "destroying", osd_uuid: uuid };
+    await remove(at, [1]);
+    expect(host.records["removals/1"]).toMatchObject({ step: "queued", osd_uuid: host.osd(1).uuid });
+  });
+
+  it("of one that the agent does not run is refused, with the way to change that", async () => {
+    const host = threeOsds();
+    host.add("osd.1", { state: "foreign", service: "" });
+    const at = await process(host);
+    await expect(remove(at, [0, 1])).rejects.toThrow(
+      "osd.1 was not started by the agent; 'ceph orch daemon redeploy osd.1' lets the agent take it over",
+    );
+    expect(queue(host)).toEqual([]);
+  });
+
   it("names an OSD that does not exist, and changes nothing", async () => {
     const at = await process(threeOsds());
     await expect(remove(at, [0, 7])).rejects.toThrow(
@@ -292,6 +410,21 @@ describe("forcing a removal", () => {
     expect([...host.osds.keys()]).toEqual([0, 1, 2]);
   });
 
+  it("ends for one that is empty, although other data is unavailable", async () => {
+    const host = threeOsds();
+    host.unavailable = 1;
+    const at = await process(host);
+    await remove(at, [1], { force: true });
+    await rounds(at);
+    expect(deeds(host)).toEqual([
+      "osd crush reweight osd.1 1e-7",
+      "stop osd.1",
+      "osd purge-actual 1 true",
+      "remove osd.1",
+    ]);
+    expect(host.lost).toEqual([]);
+  });
+
   it("starts it again where stopping it made data unavailable", async () => {
     const host = threeOsds();
     host.drains = false;
@@ -305,6 +438,60 @@ describe("forcing a removal", () => {
     await rounds(at);
     expect(host.osd(1)).toMatchObject({ up: 1 });
     expect(host.lost).toEqual([]);
+  });
+});
+
+describe("forcing the removal of several", () => {
+  /** Of a pool with three copies that needs two, as statistics tell it that are five seconds old. */
+  function needingTwo(host: StandInOsds): { blocked: () => number } {
+    host.drains = false;
+    host.pools = [{ pool_name: "p", size: 3, pg_num: 8 }];
+    const up = (): number => [...host.osds.values()].filter((osd) => osd.up === 1).length;
+    const history = [{ since: 0, up: up() }];
+    const told = (): number => history.findLast(({ since }) => since <= Date.now() - 5000)?.up ?? 0;
+    host.onAct = ((follow) => (daemon, action) => {
+      follow(daemon, action);
+      history.push({ since: Date.now(), up: up() });
+    })(host.onAct);
+    host.commands["osd ok-to-stop"] = () => (told() > 2 ? "" : { retval: -16, stderr: "unsafe to stop" });
+    host.maps["pg_summary"] = () => ({
+      all: told() < 2 ? { peered: 8 } : { "active+clean": 8 },
+      pg_stats_sum: { stat_sum: { num_objects_unfound: 0 } },
+    });
+    return { blocked: () => history.filter((entry) => entry.up < 2).length };
+  }
+
+  it("stops one at a time, so that no pool is ever blocked, and ends with as many as may go", async () => {
+    const host = threeOsds();
+    const { blocked } = needingTwo(host);
+    const at = await process(host);
+    await remove(at, [0, 1], { force: true });
+    await rounds(at, 60, 3000);
+    expect(blocked()).toBe(0);
+    expect(deeds(host)).toEqual(["stop osd.0", "osd purge-actual 0 true", "remove osd.0"]);
+    expect(await rows(at)).toMatchObject([
+      { osd_id: 1, drain_status: "started, pool p keeps 3 copies, and 1 other OSDs could take them" },
+    ]);
+  });
+
+  it("asks again before it stops one, where the agent was away meanwhile", async () => {
+    const host = threeOsds();
+    const { blocked } = needingTwo(host);
+    const at = await process(host);
+    await remove(at, [0], { force: true });
+    host.agent["daemon/act"] = () => {
+      throw new AgentError("UnavailableError", "the agent is away");
+    };
+    await rounds(at, 10, 3000);
+    expect(host.records["removals/0"]).toMatchObject({ step: "stopping" });
+    host.act("osd.2", "stop");
+    vi.setSystemTime(Date.now() + 6000);
+    delete host.agent["daemon/act"];
+    await rounds(at, 10, 3000);
+    expect(blocked()).toBe(0);
+    host.act("osd.2", "start");
+    await rounds(at, 20, 3000);
+    expect([...host.osds.keys()]).toEqual([1, 2]);
   });
 });
 
@@ -365,6 +552,18 @@ describe("stopping a removal", () => {
     await at.part.queue.stop(1);
     await rounds(at);
     expect(host.osd(1)).toMatchObject({ crush: 0.5, weight: 1 });
+  });
+
+  it("and taken back forgets what was seen of the OSD before", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    await remove(at, [1]);
+    const now = new Date().toISOString();
+    const seen = { emptied: 6, down_at: now, harmless_since: now, drain_done_at: now, drain_stopped_at: now };
+    host.records["removals/1"] = { ...(host.records["removals/1"] as object), ...seen, step: "restoring" };
+    await remove(at, [1]);
+    const forgotten = Object.fromEntries(Object.keys(seen).map((key) => [key, null]));
+    expect(host.records["removals/1"]).toMatchObject({ step: "queued", ...forgotten });
   });
 });
 
@@ -498,7 +697,7 @@ describe("the queue", () => {
   it("is filled and emptied for a host that is drained", async () => {
     const host = threeOsds();
     const at = await process(host);
-    await at.part.drain.queue([0, 1, 2], { zap: true, force: false });
+    await at.part.drain.queue([0, 1, 2], { zap: true });
     expect(await rows(at)).toMatchObject([{ osd_id: 0, zap: true }, { osd_id: 1 }, { osd_id: 2 }]);
     await at.part.drain.unqueue([0, 1, 2]);
     await rounds(at);
@@ -553,6 +752,42 @@ describe("a device", () => {
     await replace({ clear: true });
     expect(await make()).toBe(`Created osd(s) 1 on host '${HOSTNAME}'`);
   });
+
+  it("is replaced once: taken up again, neither the new OSD goes nor is the mark made again", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    const params = { hostname: HOSTNAME, device: "/d/file1", clear: false, yes_i_really_mean_it: true };
+    await at.writes.replaceDevice(params, host.call());
+    await rounds(at);
+    await at.writes.replaceDevice({ ...params, clear: true }, host.call());
+    const spec: DriveGroupSpec = {
+      service_type: "osd",
+      placement: { host_pattern: HOSTNAME },
+      spec: { data_devices: { paths: ["/d/file1"] } },
+    };
+    await effective(at.writes.createOsds({ drive_group: spec, skip_validation: false }, host.call()));
+    await effective(at.writes.replaceDevice(params, host.call(true)));
+    expect(host.records).toEqual({});
+  });
+
+  it("is replaced without OSDs that are elsewhere by now, or that the agent does not run", async () => {
+    const host = threeOsds();
+    const at = await process(host);
+    const replace = async (device: string) => {
+      const params = { hostname: HOSTNAME, device, clear: false, yes_i_really_mean_it: true };
+      return ((await at.writes.replaceDevice(params, host.call())) as unknown as { result: string }).result;
+    };
+    const store = host.stores.get("/d/file1");
+    if (store === undefined) throw new Error("the stand-in has no store on /d/file1");
+    const uuid = "00000000-0000-4000-8000-0000000000bb";
+    host.stores.set("/d/file3", { ...store, osd_uuid: uuid, devices: { block: "/d/file3" } });
+    expect(await replace("/d/file3")).toBe("Marked /d/file3 as being replaced.");
+    host.add("osd.1", { state: "foreign", service: "" });
+    expect(await replace("/d/file1")).toBe(
+      "Marked /d/file1 as being replaced.\nosd.1 was not started by the agent and stays; 'ceph orch daemon redeploy osd.1' lets the agent take it over",
+    );
+    expect(queue(host)).toEqual([]);
+  });
 });
 
 describe("replacing OSDs", () => {
@@ -573,6 +808,33 @@ describe("replacing OSDs", () => {
     expect(host.osd(2)).toMatchObject({ up: 1, crush: 0.5 });
     expect(host.stores.get("/d/file3")).toMatchObject({ osd_id: 2 });
     expect(host.lost).toEqual([]);
+  });
+
+  it("taken up again when the new ones are there, it replaces none of those", async () => {
+    vi.useRealTimers();
+    const host = threeOsds();
+    const at = await process(host);
+    at.part.start();
+    await effective(at.writes.replaceOsds({ drive_group: spec(["2"]) }, host.call()));
+    const { uuid } = host.osd(2);
+    await effective(at.writes.replaceOsds({ drive_group: spec(["2"]) }, host.call(true)));
+    await at.part.close();
+    expect(host.osd(2)).toMatchObject({ up: 1, uuid });
+    expect(host.records).toEqual({});
+  });
+
+  it("taken up again in its midst, it waits for what is queued and makes the new ones", async () => {
+    vi.useRealTimers();
+    const host = threeOsds();
+    const at = await process(host);
+    await at.writes.replaceOsds({ drive_group: spec(["2"]) }, host.call());
+    expect(queue(host)).toEqual(["removals/2"]);
+    const next = await process(host);
+    next.part.start();
+    await effective(next.writes.replaceOsds({ drive_group: spec(["2"]) }, host.call(true)));
+    await next.part.close();
+    expect(host.stores.get("/d/file3")).toMatchObject({ osd_id: 2 });
+    expect(host.osd(2)).toMatchObject({ up: 1 });
   });
 
   it("asks for OSDs that wait to be replaced, or for some to be named", async () => {

@@ -3,14 +3,18 @@ import { describe, expect, it } from "vitest";
 
 import type { AgentDescription, Daemon } from "../../../src/agent/client.ts";
 import { accountOf } from "../../../src/backends/local/services/caps.ts";
+import { configOf, deploy, keyringOf } from "../../../src/backends/local/services/deploy.ts";
 import { type MonDump, monPlace, nextAddress, whyMonStays } from "../../../src/backends/local/services/mon.ts";
 import { daemonId } from "../../../src/backends/local/services/names.ts";
+import { addressIn } from "../../../src/backends/local/services/networks.ts";
 import { ganeshaConf, placeOf, withFormerPlace } from "../../../src/backends/local/services/nfs.ts";
-import { settingsOf } from "../../../src/backends/local/services/prepare.ts";
+import { checkPorts } from "../../../src/backends/local/services/ports.ts";
+import { prepare, settingsOf, unprepare } from "../../../src/backends/local/services/prepare.ts";
 import { checkRgw, rgwSettings } from "../../../src/backends/local/services/rgw.ts";
 import { checkSpec, whyNot } from "../../../src/backends/local/services/support.ts";
 import { difference, plannedDaemon, wantedCount } from "../../../src/backends/local/services/wanted.ts";
 import type { AnySpec, RGWSpec, ServiceSpec } from "../../../src/index.ts";
+import { StandInCeph } from "./stand-in-ceph.ts";
 import { HOSTNAME, StandInHost } from "./stand-in-host.ts";
 
 const HOST = { hostname: "h1", labels: [] };
@@ -136,16 +140,33 @@ describe("monitors", () => {
   });
 
   it("go only while the others are a majority", () => {
-    expect(whyMonStays({ ...dump, mons: [mon("a", 0, 3300)] }, "a")).toBe("mon.a is the only monitor");
-    expect(whyMonStays(dump, "b")).toBeNull();
-    expect(whyMonStays({ ...dump, quorum: [1] }, "b")).toContain("only 0 of the other 1 monitors");
-    expect(whyMonStays(dump, "c")).toBeNull();
+    expect(whyMonStays({ ...dump, mons: [mon("a", 0, 3300)] }, "a", "removed")).toBe("mon.a is the only monitor");
+    expect(whyMonStays(dump, "b", "removed")).toBeNull();
+    expect(whyMonStays({ ...dump, quorum: [1] }, "b", "removed")).toContain("only 0 of the other 1 monitors");
+    expect(whyMonStays(dump, "c", "removed")).toBeNull();
+    const three = { ...dump, quorum: [0, 1, 2], mons: [...dump.mons, mon("c", 2, 3302)] };
+    expect(whyMonStays(three, "b", "removed", new Set(["c"]))).toContain("only 1 of the other 2 monitors");
+  });
+
+  it("are stopped only while the others are a majority of all, since a stopped one still counts", () => {
+    const three = { ...dump, quorum: [0, 1, 2], mons: [...dump.mons, mon("c", 2, 3302)] };
+    expect(whyMonStays(dump, "b", "stopped")).toContain("only 1 of the other 1 monitors");
+    expect(whyMonStays(three, "c", "stopped")).toBeNull();
+    expect(whyMonStays(three, "b", "stopped", new Set(["c"]))).toContain("only 1 of the other 2 monitors");
   });
 });
 
 describe("what a daemon is told", () => {
   const rgw = (spec: RGWSpec["spec"] = {}): RGWSpec => ({ service_type: "rgw", service_id: "a", spec });
   const planned = plannedDaemon(rgw(), "h1", 0);
+  const NEW_RECORD = {
+    created: "2026-01-01T00:00:00Z",
+    deleted: false,
+    prepared: null,
+    realm: null,
+    settings: [],
+    events: [],
+  };
   const pem = "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\nx\n";
 
   it("is where a gateway listens and which zone it serves", () => {
@@ -166,9 +187,41 @@ describe("what a daemon is told", () => {
       [{ rgw_realm: "r o", rgw_zone: "z" }, 'rgw_realm: expected letters, digits, dots and dashes, got "r o"'],
       [{ generate_cert: true }, "generate_cert: the local backend signs no certificates"],
       [{ rgw_frontend_type: "civetweb" }, "tentacle has no civetweb any more"],
+      [{ rgw_frontend_ssl_certificate: pem }, "rgw_frontend_ssl_certificate: it serves nothing without ssl"],
     ];
     for (const [spec, reason] of wrong) expect(() => checkRgw(rgw(spec), "tentacle")).toThrow(reason);
     expect(() => checkRgw(rgw({ ssl: true, rgw_frontend_ssl_certificate: pem }), "tentacle")).not.toThrow();
+  });
+
+  it("restarts a gateway where its certificate is another one, and no longer names a realm that its spec does not", async () => {
+    const host = new StandInHost();
+    host.commands["config dump"] = () => [
+      { section: "client.rgw.a.h1", name: "rgw_realm" },
+      { section: "client.rgw.a.h1", name: "debug_rgw" },
+      { section: "client.rgw.b", name: "rgw_zone" },
+    ];
+    host.agent["daemon/deploy"] = () => host.add("rgw.a.h1");
+    const site = await host.site();
+    const one = { ...planned, name: "rgw.a.h1", id: "a.h1" } as const;
+    const tls = (certificate: string) =>
+      configOf(site, rgw({ ssl: true, rgw_frontend_ssl_certificate: certificate }), one);
+    expect(await tls(pem)).toBe(await tls(`${pem}\n`));
+    expect(await tls(pem)).not.toBe(await tls(pem.replace("x", "y")));
+    await deploy(site, rgw(), one);
+    expect(host.done.filter((step) => step.startsWith("config rm"))).toEqual(["config rm client.rgw.a.h1 rgw_realm"]);
+  });
+
+  it("is never made by an account that stays, which may do more than a gateway", async () => {
+    const host = new StandInHost();
+    host.agent["rgw/realm"] = () => ({ missing: ["zone"] });
+    const spec = rgw({ rgw_realm: "r", rgw_zone: "z" });
+    const record = { ...NEW_RECORD, spec };
+    const site = await host.site();
+    await expect(prepare(site, "rgw.a", record)).rejects.toThrow("realm r has no zone of that name");
+    expect(host.done.at(-1)).toBe("auth rm client.rgw-realm.a");
+    host.done.length = 0;
+    await unprepare(site, record);
+    expect(host.done).toContain("auth rm client.rgw-realm.a");
   });
 
   it("is where an NFS server finds its exports and notes its state", () => {
@@ -179,6 +232,27 @@ describe("what a daemon is told", () => {
     expect(conf).toContain('nodeid = "nfs.share.0";');
     expect(conf).toContain("%url rados://.nfs/share/conf-nfs.share");
     expect(conf).toMatch(/UserId = "nfs\.share\.0\.0\.h1\.[a-z]{6}";/);
+  });
+
+  it("is an NFS server's port for metrics, which has to be free like the other one", async () => {
+    const spec = { service_type: "nfs", service_id: "share", spec: { port: 2050, monitoring_port: 9587 } } as const;
+    expect(plannedDaemon(spec, "h1", 1).ports).toEqual([2051, 9588]);
+    const host = new StandInCeph();
+    host.agent["port/taken"] = ({ ports }) =>
+      (ports as number[]).filter((port) => port === 9587).map((port) => ({ port, by: "nginx (pid 7)" }));
+    const site = await host.site();
+    await expect(checkPorts(site, spec)).rejects.toThrow("nfs.share: port 9587 is taken by nginx (pid 7)");
+    const next = { ...spec, placement: { count: 2 }, spec: { port: 2050, monitoring_port: 2051 } };
+    await expect(checkPorts(site, next)).rejects.toThrow("port 2051 is taken by another daemon of the service");
+  });
+
+  it("is the address that its placement names, in brackets or not", async () => {
+    const host = new StandInHost();
+    const site = await host.site();
+    const at = (address: string) =>
+      addressIn(site, { service_type: "mon", placement: { hosts: [`${HOSTNAME}:${address}`] } });
+    expect(await at("[fd00::1]")).toBe("fd00::1");
+    expect(await at("10.0.0.1")).toBe("10.0.0.1");
   });
 
   it("is the pool and the namespace that the operator of Nautilus names, and stays so", () => {
@@ -206,6 +280,13 @@ describe("what a daemon is told", () => {
       { who: "mds.home", name: "mds_cache_size", value: "7" },
     ]);
     expect(settingsOf(spec, "nautilus").map(({ name }) => name)).toEqual(["mds_cache_size"]);
+  });
+
+  it("is one key alone, the one that a rotation has begun with", async () => {
+    const host = new StandInHost();
+    const account = accountOf("mds", "x", "home")!;
+    host.commands["auth get-or-create"] = () => "[mds.x]\n\tkey = OLD==\n\tpending key = NEW==\n";
+    expect(await keyringOf(await host.site(), account)).toBe("[mds.x]\n\tkey = NEW==\n");
   });
 
   it("is allowed to a daemon no more than it needs", () => {
@@ -249,5 +330,36 @@ describe("what a host cannot do", () => {
     refused({ ...MDS, placement: { count: 0 } }, "placement.count: expected at least 1, got 0");
     refused({ ...MDS, extra_container_args: ["-v"] }, "mds.home: extra_container_args is not supported");
     refused({ service_type: "nfs", service_id: "s" }, "nfs.s cannot run on h1: ganesha.nfsd is not installed");
+    refused({ service_type: "mon", networks: ["10.0.0.0/8"] }, "mon: networks are not supported by the local backend");
+  });
+
+  it("is refused where it would be passed over", () => {
+    const able = { ...host, binaries: { ...host.binaries, nfs: binary } };
+    const check = (spec: object): void => checkSpec(spec as ServiceSpec, able, HOST, "tentacle");
+    const fields: [string, object][] = [
+      ["mon", { crush_locations: { h1: ["rack=a"] } }],
+      ["rgw", { zonegroup_hostnames: ["s3.example.org"] }],
+      ["rgw", { update_endpoints: true }],
+      ["rgw", { zone_endpoints: "http://h1" }],
+      ["rgw", { data_pool_attributes: { type: "ec" } }],
+      ["rgw", { only_bind_port_on_networks: true }],
+      ["rgw", { wildcard_enabled: true }],
+      ["nfs", { virtual_ip: "10.0.0.1" }],
+      ["nfs", { enable_haproxy_protocol: true }],
+      ["nfs", { idmap_conf: { General: {} } }],
+    ];
+    for (const [type, spec] of fields) {
+      const whole = { service_type: type, ...(type === "mon" ? {} : { service_id: "s" }), spec };
+      expect(() => check(whole)).toThrow(`spec.${Object.keys(spec)[0]} is not supported by the local backend: `);
+    }
+    // As Ceph writes them where nothing was asked for.
+    const nothing = { update_endpoints: false, only_bind_port_on_networks: false, data_pool_attributes: {} };
+    check({ service_type: "rgw", service_id: "s", spec: { ...nothing, zonegroup_hostnames: [], zone_endpoints: "" } });
+    const placed = (entry: string) => () => check({ service_type: "mon", placement: { hosts: [entry] } });
+    for (const network of ["10.1.2.0/24", "[v2:10.0.0.1:3300,v1:10.0.0.1:6789]", "lan"])
+      expect(placed(`h1:${network}=b`), network).toThrow("expected an IP address after the colon");
+    for (const name of ["../x", "-x", "a b"])
+      expect(placed(`h1=${name}`), name).toThrow("expected a name of at most 60 letters");
+    for (const entry of ["h1", "h1:10.0.0.1", "h1:fd00::1", "h1:[fd00::1]=b"]) placed(entry)();
   });
 });

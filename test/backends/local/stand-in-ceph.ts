@@ -1,6 +1,6 @@
 /** A stand-in for the cluster around a stand-in host: enough of Ceph's maps for an upgrade, and what its commands change. */
 import type { Json } from "../../../src/index.ts";
-import { StandInHost } from "./stand-in-host.ts";
+import { FSID, StandInHost } from "./stand-in-host.ts";
 
 export const OLD = "16.2.15";
 export const NEW = "18.2.7";
@@ -28,6 +28,11 @@ export class StandInCeph extends StandInHost {
     super(daemons);
     this.maps["pg_stats"] = () => ({ pg_stats: this.pgs });
     this.maps["service_map"] = () => this.#serviceMap();
+    this.maps["mgr_map"] = () => ({
+      active_name: this.activeMgr,
+      standbys: this.#standbys().map((name) => ({ name })),
+    });
+    this.maps["fs_map"] = () => ({ filesystems: [] });
     Object.assign(this.commands, this.#answers());
   }
 
@@ -59,23 +64,36 @@ export class StandInCeph extends StandInHost {
       "mds metadata": () => this.#metadata("mds"),
       "mgr dump": () => ({
         active_name: this.activeMgr,
+        active_gid: this.#gid("mgr", this.activeMgr),
         available: true,
-        standbys: this.#ids("mgr")
-          .filter((name) => name !== this.activeMgr)
-          .map((name) => ({ name, available_modules: [this.#module(name)] })),
+        standbys: this.#standbys().map((name) => ({
+          name,
+          gid: this.#gid("mgr", name),
+          available_modules: [this.#module(name)],
+        })),
       }),
       "mgr fail": () => {
         this.activeMgr = this.#ids("mgr").find((name) => name !== this.activeMgr) ?? this.activeMgr;
         return "";
       },
       quorum_status: () => ({
+        election_epoch: this.#ids("mon").reduce((sum, id) => sum + this.#gid("mon", id), 0),
         quorum_names: this.#ids("mon"),
-        monmap: { mons: this.#ids("mon").map((name) => ({ name })) },
+        monmap: { mons: this.#mons().map((name) => ({ name })) },
+      }),
+      "mon dump": () => ({
+        fsid: FSID,
+        quorum: this.#mons().flatMap((name, rank) => (this.#ids("mon").includes(name) ? [rank] : [])),
+        mons: this.#mons().map((name, rank) => ({ name, rank, public_addrs: { addrvec: [] } })),
       }),
       "osd dump": () => ({
         flags: ["sortbitwise", ...this.flags].join(","),
         require_osd_release: this.required,
-        osds: this.#ids("osd").map((id) => ({ osd: Number(id), up: 1, up_from: 5 })),
+        osds: this.#ids("osd").map((id) => ({
+          osd: Number(id),
+          up: 1,
+          up_from: 5 + Math.floor(this.#gid("osd", id) / 1000),
+        })),
       }),
       "osd set": ({ key = "" }) => (this.flags.add(key), ""),
       "osd unset": ({ key = "" }) => (this.flags.delete(key), ""),
@@ -85,11 +103,26 @@ export class StandInCeph extends StandInHost {
     };
   }
 
-  /** The ids of the daemons of a type that run, as the maps know them. */
+  /** The ids of the daemons of a type that run, whoever started them, as the maps know them. */
   #ids(type: string): string[] {
     return [...this.daemons.values()]
-      .filter((daemon) => daemon.type === type && daemon.state === "running" && !this.missing.has(daemon.name))
+      .filter(({ state }) => state === "running" || state === "foreign")
+      .filter((daemon) => daemon.type === type && !this.missing.has(daemon.name))
       .map(({ id }) => id);
+  }
+
+  /** All monitors of the map, whether they run or not. */
+  #mons(): string[] {
+    return [...this.daemons.values()].filter(({ type }) => type === "mon").map(({ id }) => id);
+  }
+
+  #standbys(): string[] {
+    return this.#ids("mgr").filter((name) => name !== this.activeMgr);
+  }
+
+  /** Another one for each process. */
+  #gid(type: string, id: string): number {
+    return this.daemons.get(`${type}.${id}`)?.pid ?? 0;
   }
 
   #metadata(type: string): Json {
@@ -117,7 +150,7 @@ export class StandInCeph extends StandInHost {
     for (const filesystem of this.filesystems.values()) this.#fill(filesystem, living);
     const held = new Set([...this.filesystems.values()].flatMap(({ ranks }) => ranks));
     return {
-      standbys: living.filter((name) => !held.has(name)).map((name) => ({ name })),
+      standbys: living.filter((name) => !held.has(name)).map((name) => ({ name, gid: this.#gid("mds", name) })),
       filesystems: [...this.filesystems].map(([name, { maxMds, flags, ranks }]) => ({
         mdsmap: {
           fs_name: name,
@@ -125,7 +158,10 @@ export class StandInCeph extends StandInHost {
           max_mds: maxMds,
           in: ranks.map((_, rank) => rank),
           info: Object.fromEntries(
-            ranks.map((daemon, rank) => [`gid_${rank}`, { name: daemon, rank, state: "up:active" }]),
+            ranks.map((daemon, rank) => [
+              `gid_${rank}`,
+              { name: daemon, gid: this.#gid("mds", daemon), rank, state: "up:active" },
+            ]),
           ),
         },
       })),

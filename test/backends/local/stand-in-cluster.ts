@@ -42,6 +42,7 @@ export class StandInCluster extends StandInOsds {
     Object.assign(this.commands, upgrades, {
       "osd dump": (command: { prefix: string }) => ({ ...object(ofCeph?.(command)), ...object(ofOsds?.(command)) }),
       "config dump": () => [],
+      "auth get-or-create-pending": () => [{ pending_key: "AQBKEYTOCOME==" }],
       "mon dump": () => ({ fsid: FSID, quorum: [0], mons: [{ name: "x", rank: 0, public_addrs: { addrvec: [] } }] }),
     });
     Object.assign(this.maps, {

@@ -166,7 +166,7 @@ export class StandInHost {
         }),
         warn: (message) => void this.said.push(message),
       });
-      for (const method of ["agent/", "host/", "osd/", "daemon/", "record/", "port/"])
+      for (const method of ["agent/", "host/", "osd/", "daemon/", "record/", "port/", "rgw/"])
         connection.onRequest(method, (params, { method: name }) => ({ result: this.#answer(name, params) }));
       connection.listen();
     });

@@ -47,6 +47,8 @@ export class StandInOsds extends StandInHost {
   readonly stores = new Map<string, HostOsd>();
   readonly leftovers = new Set<string>();
   readonly keys = new Set<string>();
+  /** The monitors' configuration, by section and name. */
+  readonly config = new Map<string, string>();
   /** Of the stores that share a device, in bytes. */
   readonly sizes = new Map<string, number>();
   readonly zapped: string[] = [];
@@ -317,6 +319,19 @@ export class StandInOsds extends StandInHost {
         return `[${text(entity)}]\n\tkey = AAAA\n`;
       },
       "auth get": ({ entity }) => `[${text(entity)}]\n\tkey = AAAA\n`,
+      "config set": ({ who, name, value }) => {
+        this.config.set(`${text(who)} ${text(name)}`, text(value));
+        return "";
+      },
+      "config rm": ({ who, name }) => {
+        this.config.delete(`${text(who)} ${text(name)}`);
+        return "";
+      },
+      "config dump": () =>
+        [...this.config.keys()].map((key) => {
+          const [section = "", name = ""] = key.split(" ");
+          return { section, name };
+        }),
       "osd in": each((osd) => void (osd.weight = 1)),
       "osd out": each((osd) => void (osd.weight = 0)),
       "osd reweight": ({ id, weight }) => {

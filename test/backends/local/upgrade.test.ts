@@ -1,6 +1,7 @@
 import { setTimeout } from "node:timers/promises";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { control } from "../../../src/backends/local/control.ts";
 import { upgradeReads, upgradeWrites } from "../../../src/backends/local/upgrade/methods.ts";
 import { type Patience, Upgrade } from "../../../src/backends/local/upgrade/upgrade.ts";
 import { NEW, OLD, StandInCeph } from "./stand-in-ceph.ts";
@@ -332,7 +333,11 @@ describe("an upgrade is refused", () => {
     await expect(upgradeStart(start, ceph.call())).rejects.toThrow("the host is in maintenance");
     delete ceph.records["host"];
     ceph.daemons.get("mon.a")!.state = "foreign";
-    ceph.commands["quorum_status"] = () => ({ quorum_names: ["a"], monmap: { mons: [{ name: "a" }] } });
+    ceph.commands["quorum_status"] = () => ({
+      election_epoch: 4,
+      quorum_names: ["a"],
+      monmap: { mons: [{ name: "a" }] },
+    });
     ceph.commands["mon metadata"] = () => [
       { name: "a", ceph_version_short: OLD },
       { name: "b", ceph_version_short: OLD },
@@ -343,6 +348,7 @@ describe("an upgrade is refused", () => {
     await expect(upgradeStart({ ...start, daemon_types: ["mgr"] }, ceph.call())).rejects.toThrow(here);
     ceph.daemons.get("mon.a")!.state = "running";
     ceph.commands["quorum_status"] = () => ({
+      election_epoch: 4,
       quorum_names: ["a", "b"],
       monmap: { mons: [{ name: "a" }, { name: "b" }] },
     });
@@ -388,6 +394,25 @@ describe("the operator's hand on an upgrade", () => {
     await at.tidy();
     expect([...ceph.flags]).toEqual([]);
     expect(ceph.steps).not.toContain("rgw.s3.a");
+  });
+
+  it("holds it with all background work by `ceph orch pause`, without noout meanwhile", async () => {
+    const ceph = StandInCeph.whole();
+    let ok = false;
+    ceph.commands["osd ok-to-stop"] = () => (ok ? "" : { retval: -16, stderr: "not now" });
+    const at = await processOn(ceph);
+    const { pause, resume } = control(await ceph.site(), [], at.rounds, () => undefined);
+    await at.upgradeStart(start, ceph.call());
+    await at.waits(/osd\.1 may not be stopped/);
+    expect([...ceph.flags]).toEqual(["noout"]);
+    await pause();
+    await at.until("noout to be put back", () => ceph.flags.size === 0);
+    ok = true;
+    await at.waits(/paused with all background work; 'ceph orch resume' lets it go on/);
+    expect(ceph.steps).not.toContain("osd.1");
+    await resume();
+    await at.over();
+    expect(ceph.steps).toContain("osd.10");
   });
 
   it("is told how far it is, what is done and what it waits for", async () => {

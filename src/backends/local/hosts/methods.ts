@@ -13,6 +13,7 @@ import {
 } from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { addressOf } from "./address.ts";
+import { isForeign, notOurs } from "./foreign.ts";
 import { objections } from "./ok-to-stop.ts";
 import { changeHost, type HostRecord, readHost } from "./record.ts";
 
@@ -21,10 +22,7 @@ const EBUSY = 16;
 /** What draining needs of the OSDs' queue of removals. */
 export interface DrainOsds {
   /** Queues OSDs for their removal; one that is queued already stays as it is. */
-  readonly queue: (
-    ids: readonly number[],
-    options: { readonly zap: boolean; readonly force: boolean },
-  ) => Promise<void>;
+  readonly queue: (ids: readonly number[], options: { readonly zap: boolean }) => Promise<void>;
   /** Takes OSDs out of the queue again. */
   readonly unqueue: (ids: readonly number[]) => Promise<void>;
   /** How far the queue is; null when none of those in it can go on. */
@@ -101,16 +99,23 @@ export function hostWrites(
     /**
      * The services see the label and take their daemons away. On a single host there is nowhere for the data of its OSDs to
      * go: unless other OSDs stay, they wait in the queue of removals (`ceph orch osd rm status`) and are never destroyed.
+     * `force` is not for them: as with cephadm it only answers questions about the host, none of which is asked here.
      */
-    async drainHost({ hostname, force, keep_conf_keyring: keep, zap_osd_devices: zap }, call) {
+    async drainHost({ hostname, keep_conf_keyring: keep, zap_osd_devices: zap }, call) {
       await site.checkHost(hostname);
-      const daemons = await site.agent.request("daemon/list", {});
-      const text = `Scheduled to remove the following daemons from host '${hostname}'\n${table(daemons)}`;
+      const all = await site.agent.request("daemon/list", {});
+      const staying = all.filter((daemon) => daemon.type === "osd" && isForeign(daemon));
+      const daemons = all.filter((daemon) => !staying.includes(daemon));
+      const text = [
+        `Scheduled to remove the following daemons from host '${hostname}'`,
+        table(daemons),
+        ...staying.map((daemon) => notOurs(daemon, " and stays")),
+      ].join("\n");
       // Taken up again, all of it was written before; what was written since counts.
       if (call.resumed) return call.persisted(text, placed);
       const labels = keep ? [NO_SCHEDULE] : [NO_SCHEDULE, NO_CONF_KEYRING];
       await changeHost(site, (record) => ({ ...record, labels: [...new Set([...record.labels, ...labels])] }));
-      await osds.queue(osdIds(daemons), { zap, force });
+      await osds.queue(osdIds(daemons), { zap });
       changed();
       return call.persisted(text, placed);
     },

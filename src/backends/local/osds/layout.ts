@@ -116,10 +116,13 @@ function namesUsed(spec: DriveGroupSpec, state: HostState): boolean {
 function checkFields(spec: DriveGroupSpec): void {
   checkDriveGroup(spec);
   const name = serviceName(spec);
-  const { journal_devices: journals, tpm2, data_allocate_fraction: fraction = 1 } = spec.spec ?? {};
+  const { journal_devices: journals, journal_size: journal, tpm2 } = spec.spec ?? {};
+  const { data_allocate_fraction: fraction = 1 } = spec.spec ?? {};
   const { db_devices: db, wal_devices: wal, ...fields } = spec.spec ?? {};
   if (journals !== undefined)
     throw new ValidationError(`${name}: journal_devices: bluestore keeps no journal; use db_devices or wal_devices`);
+  if (journal !== undefined)
+    throw new ValidationError(`${name}: journal_size: bluestore keeps no journal; leave it out`);
   if (tpm2 === true) throw new ValidationError(`${name}: tpm2 is not supported by the local backend; leave it out`);
   if (!(fraction > 0 && fraction <= 1))
     throw new ValidationError(`${name}: data_allocate_fraction ${fraction} is not above 0 and at most 1`);

@@ -221,9 +221,10 @@ export class OsdMaker {
     const hostname = await this.#site.hostname();
     const free = await destroyedHere(this.#site);
     const taken = new Set([...(await this.#site.records.list(MAKING, making)).values()].map(({ osd_id: id }) => id));
-    // One that is not quite gone keeps its id until it is.
+    // One that is not quite gone keeps its id until it is, but for what cannot be erased.
+    const removals = [...(await this.#site.records.list(REMOVALS, removal)).values()];
     const leaving = new Set(
-      [...(await this.#site.records.list(REMOVALS, removal)).values()].map(({ osd_id: id }) => id),
+      removals.filter(({ erase_failed_at: failed }) => failed === null).map(({ osd_id: id }) => id),
     );
     const open = free.filter((id) => !taken.has(id) && !leaving.has(id));
     const claims = new Map(Object.entries(spec.spec?.osd_id_claims ?? {})).get(hostname)?.map(Number) ?? [];

@@ -5,14 +5,16 @@ import {
   type DriveGroupSpec,
   messageOf,
   NotFoundError,
+  type Operation,
   OrchestratorError,
   serviceName,
   ValidationError,
   type WriteCall,
 } from "../../../index.ts";
+import { isForeign, notOurs } from "../hosts/foreign.ts";
 import { readHost, takesDaemons } from "../hosts/record.ts";
 import type { Site } from "../site.ts";
-import { destroyedHere } from "./ceph-osds.ts";
+import { destroyedHere, readOsdMap } from "./ceph-osds.ts";
 import { digestOf, osdsAt, REPLACING, readHostState, replacing } from "./host-state.ts";
 import { checkPaths, knownDevice, wishesOf } from "./layout.ts";
 import { MAKING, making } from "./making-record.ts";
@@ -35,19 +37,21 @@ export function osdWrites(part: OsdPart) {
   const { site, queue } = part;
   return {
     async createOsds({ drive_group: spec, skip_validation: skip }, call) {
-      await checkHost(site, spec);
+      if (!call.resumed) await checkHost(site, spec);
       return create(part, call, spec, skip);
     },
     async replaceOsds({ drive_group: spec }, call) {
-      await checkHost(site, spec);
-      const open = await destroyClaimed(part, spec);
-      if (open.length === 0) return create(part, call, spec, false);
+      const claims = claimsOf(spec, await site.hostname());
+      if (!call.resumed) await checkHost(site, spec);
+      // Taken up again, none is queued any more: the OSDs that have the ids by now may be the new ones.
+      const open = call.resumed ? await stillQueued(part, claims) : await destroyClaimed(part, claims);
+      if (claims.length === 0 || (open.length === 0 && !call.resumed)) return create(part, call, spec, false);
       return call.persisted(
         `Scheduled to destroy osds: ${open.join(", ")}, and to make new ones with their ids`,
         async (operation) => {
           await part.removing.until(
             operation,
-            patiently(() => queue.progress(open)),
+            patiently(async () => (await queue.progress(open)) ?? (await part.resting())),
           );
           const ids = await make(part, spec, operation.signal);
           await part.untilUp(ids, operation);
@@ -58,15 +62,12 @@ export function osdWrites(part: OsdPart) {
       const { osd_ids: texts, replace, force, zap, no_destroy } = params;
       // After a restart, those that are gone are done.
       const ids = await queue.idsOf(call.resumed ? await stillThere(part, texts) : texts);
-      await markReplaced(part, ids, params);
       // Stopped since it was answered, a removal is not begun again.
-      if (!call.resumed) for (const id of ids) await queue.add(id, { replace, force, zap, no_destroy });
-      return call.persisted("Scheduled OSD(s) for removal.", (operation) =>
-        part.removing.until(
-          operation,
-          patiently(() => queue.progress(ids)),
-        ),
-      );
+      if (!call.resumed) {
+        await markReplaced(part, ids, params);
+        for (const id of ids) await queue.add(id, { replace, force, zap, no_destroy });
+      }
+      return call.persisted("Scheduled OSD(s) for removal.", untilRemoved(ids));
     },
     async stopRemoveOsds({ osd_ids: texts }, call) {
       const queued = new Set((await queue.list()).map(({ osd_id: id }) => String(id)));
@@ -104,8 +105,15 @@ export function osdWrites(part: OsdPart) {
     },
     async replaceDevice({ hostname, device: given, clear, yes_i_really_mean_it: really }, call) {
       await site.checkHost(hostname);
+      const path = given.startsWith("/") ? given : `/dev/${given}`;
+      // Taken up again, the mark may have been taken back, and the disk that is there now may be the new one.
+      if (call.resumed) {
+        const queued = (await queue.list()).filter(({ devices }) => devices.includes(path));
+        const ids = queued.map(({ osd_id: id }) => id);
+        return call.persisted(replacingText(path, ids), untilRemoved(ids));
+      }
       const state = await readHostState(site);
-      const { path } = knownDevice(state, given.startsWith("/") ? given : `/dev/${given}`);
+      knownDevice(state, path);
       const key = `${REPLACING}${digestOf(path)}`;
       if (clear) {
         await site.records.delete(key, replacing);
@@ -116,21 +124,28 @@ export function osdWrites(part: OsdPart) {
         throw new ValidationError(
           `replacing ${path} on host ${hostname} destroys its OSDs; --yes-i-really-mean-it does it`,
         );
-      const ids = osdsAt(state.osds, path)
-        .map(({ osd_id: id }) => id)
-        .filter((id) => state.daemons.has(`osd.${id}`));
+      const living = await part.livingOn(path, state);
+      const daemons = living.flatMap((id) => state.daemons.get(`osd.${id}`) ?? []);
+      const ids = daemons.filter((daemon) => !isForeign(daemon)).map(({ id }) => Number(id));
+      const staying = daemons.filter(isForeign).map((daemon) => notOurs(daemon, " and stays"));
       await site.records.put(key, replacing, { path });
       for (const id of ids) await queue.add(id, { replace: true, zap: true, force: false, no_destroy: false });
-      return call.persisted(
-        `Scheduled to destroy osds: ${ids.join(", ")} and mark ${path} as being replaced.`,
-        (operation) =>
-          part.removing.until(
-            operation,
-            patiently(() => queue.progress(ids)),
-          ),
-      );
+      return call.persisted([replacingText(path, ids), ...staying].join("\n"), untilRemoved(ids));
     },
   } satisfies Backend;
+
+  function untilRemoved(ids: readonly number[]): (operation: Operation) => Promise<void> {
+    return (operation) =>
+      part.removing.until(
+        operation,
+        patiently(() => queue.progress(ids)),
+      );
+  }
+}
+
+function replacingText(path: string, ids: readonly number[]): string {
+  if (ids.length === 0) return `Marked ${path} as being replaced.`;
+  return `Scheduled to destroy osds: ${ids.join(", ")} and mark ${path} as being replaced.`;
 }
 
 /** A host that is asked for has to be this one, and to take OSDs. */
@@ -140,6 +155,10 @@ async function checkHost(site: Site, spec: DriveGroupSpec): Promise<void> {
   if (typeof pattern === "string" && /^[A-Za-z0-9.-]+$/.test(pattern)) await site.checkHost(pattern);
   const record = await readHost(site);
   const hostname = await site.hostname();
+  if (record.maintenance)
+    throw new ValidationError(
+      `host ${hostname} is in maintenance, so no OSDs are started on it; 'ceph orch host maintenance exit ${hostname}' ends that`,
+    );
   checkPlacement(spec, [{ hostname, labels: record.labels }]);
   if (!takesDaemons(record))
     throw new ValidationError(
@@ -227,17 +246,24 @@ async function idsOn(part: OsdPart, spec: DriveGroupSpec): Promise<number[]> {
     .map(({ osd_id: id }) => id);
 }
 
+function claimsOf(spec: DriveGroupSpec, hostname: string): string[] {
+  return new Map(Object.entries(spec.spec?.osd_id_claims ?? {})).get(hostname)?.map(String) ?? [];
+}
+
+async function stillQueued({ queue }: OsdPart, claims: readonly string[]): Promise<number[]> {
+  return (await queue.list()).map(({ osd_id: id }) => id).filter((id) => claims.includes(String(id)));
+}
+
 /** Queues the OSDs that are claimed and not destroyed yet; gives their ids. At least one has to wait for its replacement. */
-async function destroyClaimed(part: OsdPart, spec: DriveGroupSpec): Promise<number[]> {
-  const { site, queue } = part;
+async function destroyClaimed({ site, queue }: OsdPart, claims: readonly string[]): Promise<number[]> {
   const hostname = await site.hostname();
-  const claims = new Map(Object.entries(spec.spec?.osd_id_claims ?? {})).get(hostname)?.map(String) ?? [];
   const destroyed = await destroyedHere(site);
   const living = claims.filter((id) => !destroyed.includes(Number(id)));
   const daemons = await site.agent.request("daemon/list", {});
   for (const id of living) {
-    if (!daemons.some(({ name }) => name === `osd.${id}`))
-      throw new NotFoundError(`host ${hostname} has no OSD ${id} to replace`);
+    const daemon = daemons.find(({ name }) => name === `osd.${id}`);
+    if (daemon === undefined) throw new NotFoundError(`host ${hostname} has no OSD ${id} to replace`);
+    if (isForeign(daemon)) throw new ValidationError(notOurs(daemon));
   }
   if (destroyed.length === 0 && living.length === 0)
     throw new ValidationError(
@@ -250,7 +276,7 @@ async function destroyClaimed(part: OsdPart, spec: DriveGroupSpec): Promise<numb
 
 async function stillThere({ site }: OsdPart, texts: readonly string[]): Promise<string[]> {
   const daemons = await site.agent.request("daemon/list", {});
-  return texts.filter((text) => daemons.some(({ name }) => name === `osd.${text}`));
+  return texts.filter((text) => daemons.some((daemon) => daemon.name === `osd.${text}` && !isForeign(daemon)));
 }
 
 /** The flags of Tentacle that mark the devices of OSDs which go as being replaced. */
@@ -261,7 +287,9 @@ async function markReplaced(
 ): Promise<void> {
   const uses = { block: flags.replace_block, db: flags.replace_db, wal: flags.replace_wal };
   if (!Object.values(uses).includes(true)) return;
-  const osds = (await site.agent.request("osd/list", {})).filter(({ osd_id: id }) => ids.includes(id));
+  const map = await readOsdMap(site);
+  const uuids = map.osds.filter(({ osd }) => ids.includes(osd)).map(({ uuid }) => uuid);
+  const osds = (await site.agent.request("osd/list", {})).filter(({ osd_uuid: uuid }) => uuids.includes(uuid));
   for (const { devices } of osds) {
     for (const [use, path] of Object.entries(devices)) {
       if (path !== undefined && uses[use as keyof typeof uses])

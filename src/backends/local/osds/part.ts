@@ -14,9 +14,11 @@ import {
 import type { DrainOsds } from "../hosts/methods.ts";
 import { readHost, takesDaemons } from "../hosts/record.ts";
 import { type Left, Rounds } from "../rounds.ts";
-import { readServices } from "../services/record.ts";
+import { unprepare } from "../services/prepare.ts";
+import { changeService, readServices, type ServiceRecord } from "../services/record.ts";
 import type { Site } from "../site.ts";
 import { readOsdMap } from "./ceph-osds.ts";
+import { applyOptions } from "./group-options.ts";
 import { type HostState, osdsAt, readHostState } from "./host-state.ts";
 import { checkMatches, checkPaths, wishesOf } from "./layout.ts";
 import { notUp, OsdMaker } from "./maker.ts";
@@ -45,8 +47,8 @@ export class OsdPart {
     this.making = new Rounds("making OSDs", site.log, () => this.round());
     this.removing = new Rounds("removing OSDs", site.log, () => this.queue.round());
     this.drain = {
-      queue: async (ids, { zap, force }) => {
-        for (const id of ids) await this.queue.add(id, { zap, force, replace: false, no_destroy: false });
+      queue: async (ids, { zap }) => {
+        for (const id of ids) await this.queue.add(id, { zap, force: false, replace: false, no_destroy: false });
         this.removing.kick();
       },
       unqueue: async (ids) => {
@@ -104,9 +106,12 @@ export class OsdPart {
 
   /** The drive groups that are kept. */
   async specs(): Promise<DriveGroupSpec[]> {
-    return [...(await readServices(this.site)).values()]
-      .filter(({ deleted }) => !deleted)
-      .flatMap(({ spec }) => (spec.service_type === "osd" ? [spec] : []));
+    return (await this.#groups()).filter(({ deleted }) => !deleted).map(({ spec }) => spec);
+  }
+
+  /** Their records, and those that are to be forgotten. */
+  async #groups(): Promise<GroupRecord[]> {
+    return [...(await readServices(this.site)).values()].filter((record) => isGroup(record));
   }
 
   /** Whether the drive group is for this host, and the host takes daemons. */
@@ -114,6 +119,12 @@ export class OsdPart {
     const record = await readHost(this.site);
     const host = { hostname: await this.site.hostname(), labels: record.labels };
     return takesDaemons(record) && matchingHosts(placementOf(spec), [host]).length > 0;
+  }
+
+  /** That no OSDs are made or started now; null where they are. For those who wait for them. */
+  async resting(): Promise<readonly [fraction: number, text: string] | null> {
+    const { maintenance } = await readHost(this.site);
+    return maintenance ? [0, `host ${await this.site.hostname()} is in maintenance`] : null;
   }
 
   /** Waits until what a drive group asks of this host is there and up. */
@@ -124,6 +135,8 @@ export class OsdPart {
       patiently(async () => {
         const current = (await this.specs()).find((one) => serviceName(one) === service);
         if (current === undefined || current.unmanaged === true || !(await this.isForHost(current))) return null;
+        const resting = await this.resting();
+        if (resting !== null) return resting;
         const daemons = await this.site.agent.request("daemon/list", {});
         const own = daemons.filter((daemon) => daemon.service === service && daemon.desired === "running");
         const ids = own.map(({ id }) => Number(id));
@@ -168,8 +181,11 @@ export class OsdPart {
     return users.filter(({ osd_uuid: uuid }) => map.osds.some((osd) => osd.uuid === uuid)).map(({ osd_id: id }) => id);
   }
 
-  /** Finishes what was begun, and makes what managed drive groups lack. */
+  /** Finishes what was begun, and makes what managed drive groups lack. A group that was removed is forgotten; its OSDs stay. */
   async round(): Promise<Left> {
+    const groups = await this.#groups();
+    for (const record of groups) if (record.deleted) await this.#forget(record);
+    if ((await this.resting()) !== null) return "nothing";
     await this.maker.clearLeftovers();
     const failures: string[] = [];
     for (const key of (await this.site.records.list(MAKING, making)).keys())
@@ -177,9 +193,24 @@ export class OsdPart {
     for (const spec of await this.specs()) {
       if (spec.unmanaged === true || !(await this.isForHost(spec))) continue;
       await this.#fulfil(spec, failures);
+      await this.#configure(serviceName(spec), failures);
     }
     if (failures.length > 0) throw new OrchestratorError(failures.join("; "));
     return "nothing";
+  }
+
+  async #forget(record: GroupRecord): Promise<void> {
+    await unprepare(this.site, record);
+    await changeService(this.site, serviceName(record.spec), (now) => (now?.deleted === true ? null : undefined));
+  }
+
+  async #configure(name: string, failures: string[]): Promise<void> {
+    try {
+      const record = (await readServices(this.site)).get(name);
+      if (record !== undefined && isGroup(record) && !record.deleted) await applyOptions(this.site, name, record);
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
   }
 
   /** What is wrong with one drive group does not hold up the others. */
@@ -214,6 +245,12 @@ export class OsdPart {
   #mayTry(path: string): boolean {
     return (this.#failed.get(path)?.until ?? 0) <= Date.now();
   }
+}
+
+type GroupRecord = ServiceRecord & { readonly spec: DriveGroupSpec };
+
+function isGroup(record: ServiceRecord): record is GroupRecord {
+  return record.spec.service_type === "osd";
 }
 
 type Look = () => Promise<readonly [fraction: number, text: string] | null>;

@@ -1,10 +1,12 @@
 /** The queue of OSDs that are being removed. It is in the agent's manifest and nowhere else. */
-import { messageOf, NotFoundError, OrchestratorError, type OsdRemovalStatus } from "../../../index.ts";
+import { messageOf, NotFoundError, OrchestratorError, type OsdRemovalStatus, ValidationError } from "../../../index.ts";
+import { isForeign, notOurs } from "../hosts/foreign.ts";
 import type { Left } from "../rounds.ts";
 import type { Site } from "../site.ts";
-import { findOsd, pgCounts, readOsdMap } from "./ceph-osds.ts";
+import { findOsd, isDestroyed, pgCounts, readOsdMap } from "./ceph-osds.ts";
 import { pathsOfOsd } from "./host-state.ts";
 import {
+  NOTHING_SEEN,
   newRemoval,
   progressOf,
   REMOVALS,
@@ -33,15 +35,19 @@ export class RemovalQueue {
   /** Puts an OSD into the queue; one that is there already keeps its place. */
   async add(id: number, flags: RemovalFlags): Promise<void> {
     const hostname = await this.#site.hostname();
-    const osds = await this.#site.agent.request("osd/list", {});
-    const own = osds.find((osd) => osd.osd_id === id && osd.fsid === this.#site.ceph.fsid);
+    const state = findOsd(await readOsdMap(this.#site), id);
+    const uuid = state?.uuid ?? null;
+    // A device may still bear the id, from an OSD that had it before.
+    const own = (await this.#site.agent.request("osd/list", {})).find((osd) => osd.osd_uuid === uuid);
     const devices = own === undefined ? [] : pathsOfOsd(own);
-    const uuid = findOsd(await readOsdMap(this.#site), id)?.uuid ?? null;
     await this.#site.records.change(keyOf({ osd_id: id }), removal, (present): Removal | undefined => {
-      if (present === undefined) return newRemoval({ osd_id: id, osd_uuid: uuid, hostname, devices }, flags);
+      const isFormer = state !== undefined && !isDestroyed(state) && present?.osd_uuid !== uuid;
+      if (present === undefined || isFormer)
+        return newRemoval({ osd_id: id, osd_uuid: uuid, hostname, devices }, flags);
       if (present.step !== "restoring") return undefined;
       // It was being put back: what it was before is known already.
-      return { ...present, ...flags, step: present.former === null ? "queued" : "draining", waits_for: null };
+      const step = present.former === null ? "queued" : "draining";
+      return { ...present, ...flags, ...NOTHING_SEEN, step, drain_stopped_at: null, waits_for: null };
     });
   }
 
@@ -124,12 +130,14 @@ export class RemovalQueue {
     }
   }
 
-  /** The ids of OSDs of this host, given as text. */
+  /** The ids of OSDs that the agent runs, given as text. */
   async idsOf(texts: readonly string[]): Promise<number[]> {
     const daemons = await this.#site.agent.request("daemon/list", {});
     return texts.map((text) => {
-      if (!/^\d+$/.test(text) || !daemons.some(({ name }) => name === `osd.${Number(text)}`))
+      const daemon = /^\d+$/.test(text) ? daemons.find(({ name }) => name === `osd.${Number(text)}`) : undefined;
+      if (daemon === undefined)
         throw new NotFoundError(`OSD ${text} does not exist; 'ceph orch ps --daemon-type osd' lists the OSDs`);
+      if (isForeign(daemon)) throw new ValidationError(notOurs(daemon));
       return Number(text);
     });
   }

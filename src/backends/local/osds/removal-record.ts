@@ -43,6 +43,8 @@ export const removal = z.strictObject({
   halted: z.boolean(),
   /** Since when its daemon is seen as down by the monitors, for the last look. */
   down_at: time,
+  /** Since when its devices could not be erased. From then on its id is free. */
+  erase_failed_at: time.default(null),
   /** Why it does not go on, in the words of the last round. */
   waits_for: z.string().nullable(),
 });
@@ -55,6 +57,9 @@ export interface RemovalFlags {
   readonly no_destroy: boolean;
 }
 
+/** For one that goes on from before its daemon was stopped: all is looked at anew. */
+export const NOTHING_SEEN = { emptied: null, harmless_since: null, drain_done_at: null, down_at: null } as const;
+
 /** A new entry of the queue. */
 export function newRemoval(
   osd: Pick<Removal, "osd_id" | "osd_uuid" | "hostname" | "devices">,
@@ -64,16 +69,14 @@ export function newRemoval(
     ...osd,
     ...flags,
     step: "queued",
+    ...NOTHING_SEEN,
     former: null,
-    emptied: null,
     first_pgs: null,
     drain_started_at: null,
     drain_stopped_at: null,
-    drain_done_at: null,
     process_started_at: new Date().toISOString(),
-    harmless_since: null,
     halted: false,
-    down_at: null,
+    erase_failed_at: null,
     waits_for: null,
   };
 }
@@ -100,8 +103,9 @@ export function statusRow(record: Removal, pgs: number): OsdRemovalStatus {
 }
 
 function drainStatus({ step, waits_for: reason }: Removal): string {
-  if (step === "queued") return reason === null ? "started" : `started, ${reason}`;
-  return step === "draining" ? "draining" : "done, waiting for purge";
+  if (step === "draining") return "draining";
+  const text = step === "queued" ? "started" : "done, waiting for purge";
+  return reason === null ? text : `${text}, ${reason}`;
 }
 
 /** How far it is, from 0 to 1, with what is being done; a share of it is the drain, by placement groups. */
@@ -109,7 +113,8 @@ export function progressOf(record: Removal, pgs: number): readonly [fraction: nu
   const name = `osd.${record.osd_id}`;
   if (record.step === "queued")
     return [0, record.waits_for === null ? `${name} waits to be drained` : `${name}: ${record.waits_for}`];
-  if (record.step !== "draining") return [0.9, `${name} is being removed`];
+  if (record.step !== "draining")
+    return [0.9, `${name} is being removed${record.waits_for === null ? "" : `: ${record.waits_for}`}`];
   const first = Math.max(1, record.first_pgs ?? pgs);
   const moved = pgs < 0 ? 0 : Math.min(1, Math.max(0, 1 - pgs / first));
   const what =

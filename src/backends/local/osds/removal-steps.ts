@@ -3,7 +3,8 @@
  * An OSD is destroyed only after the manager said, of this very moment, that no data depends on it: first while it runs, and
  * again when it is stopped. A map that cannot be read changes nothing.
  */
-import { OrchestratorError } from "../../../index.ts";
+import { messageOf, OrchestratorError, UnavailableError } from "../../../index.ts";
+import { dropSection } from "../services/mon-config.ts";
 import type { Site } from "../site.ts";
 import {
   crushPlaces,
@@ -20,10 +21,13 @@ import {
   takeOut,
   unavailablePgs,
 } from "./ceph-osds.ts";
-import { REMOVALS, type Removal, removal } from "./removal-record.ts";
+import { NOTHING_SEEN, REMOVALS, type Removal, removal } from "./removal-record.ts";
 
 /** The manager's statistics are five seconds old at most; twice that after the OSD went down they tell of the time since. */
 const STATISTICS_MS = 10_000;
+
+/** Something may have a device open for a moment; one that cannot be erased for so long is broken. */
+const ERASING_MS = 60_000;
 
 /** Takes the next step of a removal; true when the one after it may follow at once. `others` are those that are queued beside it. */
 export async function stepOf(site: Site, record: Removal, others: readonly Removal[]): Promise<boolean> {
@@ -33,8 +37,8 @@ export async function stepOf(site: Site, record: Removal, others: readonly Remov
   if (record.step === "destroying") return destroy(site, record, state);
   if (state === undefined || isDestroyed(state)) return goneAlready(site, record, state);
   if (record.step === "queued") return begin(site, record, state, map, others);
-  if (record.step === "draining") return drain(site, record, state);
-  return stop(site, record, state);
+  if (record.step === "draining") return drain(site, record, state, others);
+  return stop(site, record, state, others);
 }
 
 /** Undefined where another OSD has the id now. A destroyed one has no uuid any more. */
@@ -66,7 +70,7 @@ async function begin(
   others: readonly Removal[],
 ): Promise<boolean> {
   if (record.force) {
-    const verdict = await mayGoNow(site, record);
+    const verdict = await mayGoNow(site, record, others);
     if (verdict === "go") return put(site, record, { step: "stopping", waits_for: null });
     if (verdict === "soon") return false;
   }
@@ -75,7 +79,7 @@ async function begin(
     if (reason !== record.waits_for) await put(site, record, { waits_for: reason });
     return false;
   }
-  const crush = (await crushPlaces(site)).get(record.osd_id)?.weight ?? 0;
+  const crush = await crushWeight(site, record.osd_id);
   return put(site, record, {
     step: "draining",
     former: { crush, weight: state.weight },
@@ -105,28 +109,30 @@ async function tooFewOthers(
 }
 
 /** As cephadm: one that goes for good leaves its CRUSH weight, so that data moves once; one to be replaced is only out. */
-async function drain(site: Site, record: Removal, state: OsdState): Promise<boolean> {
+async function drain(site: Site, record: Removal, state: OsdState, others: readonly Removal[]): Promise<boolean> {
   const id = record.osd_id;
   if (record.replace) {
     if (state.weight > 0) await site.mon({ prefix: "osd out", ids: [String(id)] });
-  } else if (((await crushPlaces(site)).get(id)?.weight ?? 0) > 0) {
+  } else if ((await crushWeight(site, id)) > 0) {
     await setCrushWeight(site, id, 0);
   }
   const done = { step: "stopping", drain_done_at: new Date().toISOString(), waits_for: null } as const;
-  if (record.force && (await mayGoNow(site, record)) === "go") return put(site, record, done);
+  if (record.force && (await mayGoNow(site, record, others)) === "go") return put(site, record, done);
   if (!(await isSafeToDestroy(site, id))) return false;
   return put(site, record, { ...done, emptied: state.up === 1 ? state.up_from : null });
 }
 
 /**
  * What `--force` still asks for: without the OSD every placement group serves its data, and none of it is missing. It has to
- * be so for as long as the manager's statistics may be old: a pool may have lost its copies a moment ago.
+ * be so for as long as the manager's statistics may be old: a pool may have lost its copies a moment ago. While another one
+ * goes they tell nothing: together the two could block a pool.
  */
-async function mayGoNow(site: Site, record: Removal): Promise<"go" | "soon" | "no"> {
-  const harmless = (await unavailablePgs(site)) === 0 && (await isOkToStop(site, record.osd_id));
+async function mayGoNow(site: Site, record: Removal, others: readonly Removal[]): Promise<"go" | "soon" | "no"> {
+  const waits = others.some(isGoing);
+  const harmless = !waits && (await unavailablePgs(site)) === 0 && (await isOkToStop(site, record.osd_id));
   if (!harmless) {
     if (record.harmless_since !== null) await put(site, record, { harmless_since: null });
-    return "no";
+    return waits ? "soon" : "no";
   }
   if (record.harmless_since === null) {
     await put(site, record, { harmless_since: new Date().toISOString() });
@@ -135,10 +141,17 @@ async function mayGoNow(site: Site, record: Removal): Promise<"go" | "soon" | "n
   return Date.now() - Date.parse(record.harmless_since) >= STATISTICS_MS ? "go" : "soon";
 }
 
-async function stop(site: Site, record: Removal, state: OsdState): Promise<boolean> {
+/** Whether the manager's statistics may not tell yet what it means that this one goes. */
+function isGoing({ step, down_at: since }: Removal): boolean {
+  const isDown = since !== null && Date.now() - Date.parse(since) < STATISTICS_MS;
+  return step === "stopping" || step === "destroying" || isDown;
+}
+
+async function stop(site: Site, record: Removal, state: OsdState, others: readonly Removal[]): Promise<boolean> {
   const name = `osd.${record.osd_id}` as const;
   const daemon = (await site.agent.request("daemon/list", {})).find((one) => one.name === name);
   if (daemon !== undefined && (daemon.desired !== "stopped" || daemon.pid !== null)) {
+    if (daemon.desired !== "stopped" && !(await mayStop(site, record, others))) return drainOn(site, record);
     if (!record.halted && !(await put(site, record, { halted: true }))) return false;
     await site.agent.request("daemon/act", { name, action: "stop" });
     return true;
@@ -155,34 +168,39 @@ async function stop(site: Site, record: Removal, state: OsdState): Promise<boole
   const verdict = await lastLook(site, record, state);
   if (verdict === "later") return false;
   if (verdict === "destroy") return put(site, record, { step: "destroying" });
-  // Something depends on it again: it comes back and drains on.
   if (daemon !== undefined) await site.agent.request("daemon/act", { name, action: "start" });
+  return drainOn(site, record);
+}
+
+/** Asked again right before it is stopped: the agent may have been away since the last time, and somebody given it a weight. */
+async function mayStop(site: Site, record: Removal, others: readonly Removal[]): Promise<boolean> {
+  if (record.force && (await mayGoNow(site, record, others)) === "go") return true;
+  return isSafeToDestroy(site, record.osd_id);
+}
+
+/** Something depends on it again. */
+async function drainOn(site: Site, record: Removal): Promise<false> {
   const step = record.former === null ? "queued" : "draining";
-  const reset = {
-    emptied: null,
-    harmless_since: null,
-    down_at: null,
-    drain_done_at: null,
-    waits_for: "data depends on it again",
-  };
-  await put(site, record, { step, ...reset });
+  await put(site, record, { ...NOTHING_SEEN, step, waits_for: "data depends on it again" });
   return false;
 }
 
 async function lastLook(site: Site, record: Removal, state: OsdState): Promise<"destroy" | "later" | "back"> {
-  const old = Date.now() - Date.parse(record.down_at ?? "") >= STATISTICS_MS;
-  if (record.force) {
-    if ((await unavailablePgs(site)) === 0) return old ? "destroy" : "later";
-    return old ? "back" : "later";
-  }
   if (await isSafeToDestroy(site, record.osd_id)) return "destroy";
   // Where some other placement group is not clean, nothing is said of an OSD that is down; but it held nothing when it ran last.
-  if (record.emptied !== null && record.emptied === state.up_from && isAway(record, state)) return "destroy";
-  return old ? "back" : "later";
+  if (record.emptied !== null && record.emptied === state.up_from && (await isAway(site, record, state)))
+    return "destroy";
+  if (Date.now() - Date.parse(record.down_at ?? "") < STATISTICS_MS) return "later";
+  return record.force && (await unavailablePgs(site)) === 0 ? "destroy" : "back";
 }
 
-function isAway(record: Removal, state: OsdState): boolean {
-  return record.replace ? state.weight === 0 : record.former !== null;
+/** Whether it gets no data now; at some time it got none, but somebody may have changed that. */
+async function isAway(site: Site, record: Removal, state: OsdState): Promise<boolean> {
+  return record.replace ? state.weight === 0 : (await crushWeight(site, record.osd_id)) === 0;
+}
+
+async function crushWeight(site: Site, id: number): Promise<number> {
+  return (await crushPlaces(site)).get(id)?.weight ?? 0;
 }
 
 /** The order matters: the monitors first, then what is on the host, the record last. */
@@ -192,11 +210,14 @@ async function destroy(site: Site, record: Removal, state: OsdState | undefined)
     // Somebody started it again: what was seen of it holds no more.
     return put(site, record, { step: "stopping", emptied: null, down_at: null });
   }
-  if (await isOthers(site, record)) return end(site, record);
-  await takeOut(site, record.replace ? "osd destroy-actual" : "osd purge-actual", id);
-  await removeDaemon(site, id, false);
-  if (record.zap) await zap(site, record);
-  return end(site, record);
+  // Else the id is free, or another OSD's, and all that is left is to erase what this one had.
+  if (record.erase_failed_at === null && !(await isOthers(site, record))) {
+    // The next OSD of its id would inherit its options.
+    if (!record.replace) await dropSection(site, `osd.${id}`);
+    await takeOut(site, record.replace ? "osd destroy-actual" : "osd purge-actual", id);
+    await removeDaemon(site, id, false);
+  }
+  return record.zap && !(await erase(site, record)) ? false : end(site, record);
 }
 
 async function end(site: Site, record: Removal): Promise<false> {
@@ -217,9 +238,30 @@ async function removeDaemon(site: Site, id: number, keepData: boolean): Promise<
     await site.agent.request("daemon/remove", { name, keep_data: keepData });
 }
 
-/** Only its own store: a device may be another OSD's already, or carry the databases of others. */
-async function zap(site: Site, { osd_uuid: uuid, devices, no_destroy: keep }: Removal): Promise<void> {
-  if (uuid !== null) await site.agent.request("osd/discard", { osd_uuid: uuid, paths: devices, keep_parts: keep });
+/**
+ * Only its own store: a device may be another OSD's already, or carry the databases of others. False while it is to be tried
+ * again; a broken disk ends the removal, too.
+ */
+async function erase(site: Site, record: Removal): Promise<boolean> {
+  const { osd_id: id, osd_uuid: uuid, devices, no_destroy: keep } = record;
+  if (uuid === null) return true;
+  try {
+    await site.agent.request("osd/discard", { osd_uuid: uuid, paths: devices, keep_parts: keep });
+    return true;
+  } catch (error) {
+    if (error instanceof UnavailableError) throw error;
+    const since = record.erase_failed_at ?? new Date().toISOString();
+    const reason = messageOf(error);
+    if (Date.now() - Date.parse(since) < ERASING_MS) {
+      await put(site, record, { erase_failed_at: since, waits_for: `not erased yet: ${reason}` });
+      return false;
+    }
+    await site.mgr.clusterLog(
+      "warn",
+      `osd.${id} is removed, but not erased from ${devices.join(", ")}: ${reason}; 'ceph orch device zap' tries it again`,
+    );
+    return true;
+  }
 }
 
 /** Somebody else took it out of the map: that nothing depended on it is not known, so its data stays where it is. */
@@ -241,7 +283,7 @@ async function restore(site: Site, record: Removal, state: OsdState | undefined)
   const { former } = record;
   if (state !== undefined && !isDestroyed(state)) {
     if (former !== null) {
-      const crush = (await crushPlaces(site)).get(id)?.weight ?? 0;
+      const crush = await crushWeight(site, id);
       if (crush === 0 && former.crush > 0) await setCrushWeight(site, id, former.crush);
       if (state.weight === 0 && former.weight > 0) await putIn(site, id, former.weight);
     }

@@ -16,7 +16,7 @@ import { deploy } from "./deploy.ts";
 import { ACTIONS, type DaemonAction, putIntent, readIntents } from "./intents.ts";
 import { prepare } from "./prepare.ts";
 import { changeService, readService } from "./record.ts";
-import { whyItStays } from "./retire.ts";
+import { whyItStays, whyNotStopped } from "./retire.ts";
 import { readPresent, type Services } from "./services.ts";
 import { checkSpec } from "./support.ts";
 import { checkStarts } from "./until.ts";
@@ -44,9 +44,14 @@ export function daemonWrites(site: Site, services: Services) {
       const asked = { ...spec, unmanaged: false };
       const { add, keep } = difference(asked, host, daemonsOf(spec, daemons), { all: daemons, active });
       const names: string[] = keep.map((daemon) => daemon.name);
+      const there = new Set(call.resumed ? [] : names);
       // Taken up again, they were made before; those that are gone since were removed.
       for (const planned of call.resumed ? [] : add) names.push((await deploy(site, spec, planned)).name);
-      const texts = names.map((one) => `Deployed ${one} on host '${host.hostname}'`);
+      const texts = names.map((one) =>
+        there.has(one)
+          ? `${one} is on host '${host.hostname}' already; a larger count makes more`
+          : `Deployed ${one} on host '${host.hostname}'`,
+      );
       return call.persisted(texts, (operation) => untilStarted(site, services, operation, names));
     },
     async removeDaemons({ names }, call) {
@@ -57,7 +62,8 @@ export function daemonWrites(site: Site, services: Services) {
         if (daemon === undefined && call.resumed) continue;
         await checkRemoval(site, named(daemons, name));
       }
-      for (const name of names) if (daemons.some((one) => one.name === name)) await putIntent(site, name, "remove");
+      // Taken up again, the wish was written before; what is left of it is in the records.
+      if (!call.resumed) for (const name of names) await putIntent(site, name, "remove");
       const texts = names.map((name) => `Removed ${name} from host '${hostname}'`);
       return call.persisted(texts, (operation) => untilDone(site, services, operation, names));
     },
@@ -77,6 +83,7 @@ export function daemonWrites(site: Site, services: Services) {
         own,
         own.map((daemon) => scheduled(checked, daemon, host.hostname)),
         call,
+        false,
       );
     },
     async daemonAction({ action, daemon_name: name, image, force }, call) {
@@ -87,7 +94,8 @@ export function daemonWrites(site: Site, services: Services) {
       const daemon = named(daemons, name);
       await checkActed(site, checked, daemon);
       if (checked === "stop" && !call.resumed) await checkStop(site, daemon, force);
-      return acting(checked, [daemon], scheduled(checked, daemon, host.hostname), call);
+      // What is said of one daemon by its name is done, but for what --force is asked for.
+      return acting(checked, [daemon], scheduled(checked, daemon, host.hostname), call, force || checked !== "stop");
     },
   } satisfies Backend;
 
@@ -96,10 +104,11 @@ export function daemonWrites(site: Site, services: Services) {
     daemons: readonly Daemon[],
     result: T,
     call: WriteCall,
+    force: boolean,
   ): Promise<Persisted<T>> {
     const names = daemons.map(({ name }) => name);
     // Taken up again, the wish was written before; what is left of it is in the records.
-    if (!call.resumed) for (const name of names) await putIntent(site, name, action);
+    if (!call.resumed) for (const name of names) await putIntent(site, name, action, force);
     return call.persisted(result, (operation) => untilDone(site, services, operation, names));
   }
 }
@@ -142,14 +151,12 @@ async function checkRemoval(site: Site, daemon: Daemon): Promise<void> {
   if (daemon.state === "foreign") throw notOurs(daemon);
   if (daemon.type === "osd")
     throw new ValidationError(`${daemon.name} holds data; 'ceph orch osd rm ${daemon.id}' moves it away first`);
-  const reason = await whyItStays(site, daemon);
+  const reason = await whyItStays(site, daemon, "removed");
   if (reason !== null) throw new OrchestratorError(`${daemon.name} is not removed: ${reason}`, { errno: EBUSY });
 }
 
-/** Without a manager nothing could start it again; a monitor too few can be forced. */
 async function checkStop(site: Site, daemon: Daemon, force: boolean): Promise<void> {
-  if (daemon.type !== "mgr" && (daemon.type !== "mon" || force)) return;
-  const reason = await whyItStays(site, daemon);
+  const reason = await whyNotStopped(site, daemon, force);
   if (reason !== null) throw new OrchestratorError(`${daemon.name} is not stopped: ${reason}`, { errno: EBUSY });
 }
 
@@ -166,13 +173,17 @@ async function untilDone(
 ): Promise<void> {
   await services.rounds.until(operation, async () => {
     const intents = await readIntents(site);
+    const { daemons } = await readPresent(site);
+    checkStarts(daemons.filter(({ name }) => names.includes(name) && intents.get(name)?.begun));
     const waiting = names.filter((name) => intents.has(name));
-    const [first] = waiting;
+    const first = waiting.find((name) => services.waitsFor(name) !== undefined) ?? waiting[0];
     if (first === undefined) return null;
-    const failure = services.failure(first);
+    const reason = services.failure(first) ?? services.waitsFor(first);
     const text = `${intents.get(first)?.action ?? ""} ${first}`;
-    return [1 - waiting.length / names.length, failure === undefined ? text : `${text}: ${failure}`];
+    return [1 - waiting.length / names.length, reason === undefined ? text : `${text}: ${reason}`];
   });
+  const refusal = names.map((name) => services.refusal(name)).find((reason) => reason !== undefined);
+  if (refusal !== undefined) throw new OrchestratorError(refusal, { errno: EBUSY });
   await untilStarted(site, services, operation, names);
 }
 

@@ -103,13 +103,21 @@ function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-/** Why a monitor may not go now; null when the others keep a majority. */
-export function whyMonStays({ mons, quorum }: MonDump, name: string): string | null {
+/**
+ * Why a monitor may not go now; null when the others keep a majority: of themselves when it is removed, of all when it is stopped,
+ * since then it counts as before. Those that are `down` may seem to be in the quorum still.
+ */
+export function whyMonStays(
+  { mons, quorum }: MonDump,
+  name: string,
+  how: "removed" | "stopped",
+  down: ReadonlySet<string> = new Set(),
+): string | null {
   const mon = mons.find((one) => one.name === name);
   if (mon === undefined) return null;
   if (mons.length === 1) return `mon.${name} is the only monitor`;
   const others = mons.filter((one) => one !== mon);
-  const present = others.filter(({ rank }) => quorum.includes(rank)).length;
-  if (present > others.length / 2) return null;
+  const present = others.filter((one) => quorum.includes(one.rank) && !down.has(one.name)).length;
+  if (present > (how === "removed" ? others : mons).length / 2) return null;
   return `only ${present} of the other ${others.length} monitors are in quorum`;
 }

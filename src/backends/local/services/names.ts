@@ -6,6 +6,11 @@ import { type AnySpec, placedHost, serviceName, serviceType } from "../../../ind
 /** An id is a part of paths and of command lines, whose lengths have limits. */
 export const LONGEST_SERVICE_ID = 60;
 
+/** Whether it may be a part of a daemon's name, as a service's id is. */
+export function isDaemonPart(text: string): boolean {
+  return /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/.test(text) && text.length <= LONGEST_SERVICE_ID;
+}
+
 /** The id of the daemon of this number of a service. */
 export function daemonId(spec: AnySpec, hostname: string, index: number): string {
   const chosen = spec.placement?.hosts?.map(placedHost).find((host) => host.hostname === hostname)?.name ?? "";

@@ -11,5 +11,11 @@ export const ADDRESS_LABEL = "address";
 export async function addressIn(site: Site, spec: AnySpec): Promise<string | undefined> {
   const hostname = await site.hostname();
   const network = spec.placement?.hosts?.map(placedHost).find((host) => host.hostname === hostname)?.network ?? "";
-  return isIP(network) === 0 ? undefined : network;
+  const address = unbracketed(network);
+  return isIP(address) === 0 ? undefined : address;
+}
+
+/** An address of IPv6 may stand in brackets. */
+export function unbracketed(address: string): string {
+  return address.replace(/^\[(.*)\]$/, "$1");
 }

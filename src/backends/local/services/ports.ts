@@ -12,7 +12,10 @@ export async function checkPorts(site: Site, spec: ServiceSpec): Promise<void> {
   const { add, keep } = difference(spec, host, own, { all: daemons, active });
   const kept = keep.flatMap((daemon) => planOf(spec, host.hostname, daemon) ?? []);
   const held = new Set(own.flatMap(({ ports }) => ports));
-  const ports = [...add, ...kept].flatMap((planned) => planned.ports).filter((port) => !held.has(port));
+  const wanted = [...add, ...kept].flatMap((planned) => planned.ports);
+  const twice = wanted.find((port, index) => wanted.indexOf(port) < index);
+  if (twice !== undefined) throw taken(spec, twice, "another daemon of the service");
+  const ports = wanted.filter((port) => !held.has(port));
   if (ports.length === 0) return;
   const promised = daemons.find((daemon) => !own.includes(daemon) && portIn(daemon, ports) !== undefined);
   if (promised !== undefined) throw taken(spec, portIn(promised, ports), promised.name);

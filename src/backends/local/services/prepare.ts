@@ -1,4 +1,5 @@
 /** What a service needs as a whole before its daemons: options of its section, its certificate, its place in a realm. */
+import type { AgentParams } from "../../../agent/client.ts";
 import { OrchestratorError, type RGWSpec, type ServiceSpec } from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { certificateKey } from "./caps.ts";
@@ -37,9 +38,22 @@ export async function prepare(site: Site, name: string, record: ServiceRecord): 
 async function makeRealm(site: Site, name: string, spec: RGWSpec, record: ServiceRecord): Promise<void> {
   const { rgw_realm: realm, rgw_zone: zone, rgw_zonegroup: zonegroup = "default" } = spec.spec ?? {};
   if (realm === undefined || zone === undefined) return;
-  const entity = `client.rgw-realm.${spec.service_id}` as const;
+  const entity = realmEntity(spec.service_id);
   const keyring = await keyringOf(site, { entity, caps: REALM_CAPS });
-  const place = { entity, keyring, realm, zonegroup, zone };
+  try {
+    await inRealm(site, name, { entity, keyring, realm, zonegroup, zone }, record);
+  } finally {
+    await site.mon({ prefix: "auth rm", entity });
+  }
+}
+
+async function inRealm(
+  site: Site,
+  name: string,
+  place: Omit<AgentParams<"rgw/realm">, "make">,
+  record: ServiceRecord,
+): Promise<void> {
+  const { realm } = place;
   const { missing } = await site.agent.request("rgw/realm", { ...place, make: false });
   const begun = record.realm === realm;
   if (missing.length > 0 && !begun && !missing.includes("realm"))
@@ -50,16 +64,22 @@ async function makeRealm(site: Site, name: string, spec: RGWSpec, record: Servic
     await changeService(site, name, (now) => (now === undefined ? undefined : { ...now, realm }));
     await site.agent.request("rgw/realm", { ...place, make: true });
   }
-  await site.mon({ prefix: "auth rm", entity });
 }
 
 /** Of the account that looks for realms and makes them, which is there only meanwhile. */
 const REALM_CAPS = ["mon", "allow rw", "osd", "allow rwx"];
 
+function realmEntity(service: string): `client.${string}` {
+  return `client.rgw-realm.${service}`;
+}
+
 /** Takes back what `prepare` set. */
 export async function unprepare(site: Site, { spec, settings }: ServiceRecord): Promise<void> {
   for (const { who, name } of settings) await site.mon({ prefix: "config rm", who, name });
-  if (spec.service_type === "rgw") await site.mon({ prefix: "config-key rm", key: certificateKey(spec.service_id) });
+  if (spec.service_type !== "rgw") return;
+  await site.mon({ prefix: "config-key rm", key: certificateKey(spec.service_id) });
+  // A manager that died while a realm was looked for left it.
+  await site.mon({ prefix: "auth rm", entity: realmEntity(spec.service_id) });
 }
 
 interface Setting {

@@ -2,9 +2,10 @@
 import { type RGWSpec, ValidationError } from "../../../index.ts";
 import type { Site } from "../site.ts";
 import { certificateKey } from "./caps.ts";
+import { optionTexts } from "./mon-config.ts";
 import type { Planned } from "./wanted.ts";
 
-export type RgwFields = NonNullable<RGWSpec["spec"]>;
+type RgwFields = NonNullable<RGWSpec["spec"]>;
 
 /** Throws where the front end's fields contradict each other or ask for what is not there. */
 export function checkRgw({ service_id, spec = {} }: RGWSpec, release: string): void {
@@ -13,6 +14,10 @@ export function checkRgw({ service_id, spec = {} }: RGWSpec, release: string): v
   if (spec.generate_cert === true)
     throw new ValidationError(
       `${at}.generate_cert: the local backend signs no certificates; give rgw_frontend_ssl_certificate`,
+    );
+  if (spec.ssl !== true && certificate !== undefined)
+    throw new ValidationError(
+      `${at}.rgw_frontend_ssl_certificate: it serves nothing without ssl; set ssl or leave it out`,
     );
   if (spec.ssl === true && certificate === undefined)
     throw new ValidationError(`${at}.rgw_frontend_ssl_certificate: needed with ssl: the certificate and its key, PEM`);
@@ -27,7 +32,7 @@ export function checkRgw({ service_id, spec = {} }: RGWSpec, release: string): v
       `${at}.rgw_realm_token: join the realm with 'radosgw-admin realm pull' and name realm and zone`,
     );
   for (const [field, value] of Object.entries(placeOf(spec)))
-    if (!/^[A-Za-z0-9_.-]+$/.test(value))
+    if (value !== undefined && !/^[A-Za-z0-9_.-]+$/.test(value))
       throw new ValidationError(
         `${at}.${field}: expected letters, digits, dots and dashes, got ${JSON.stringify(value)}`,
       );
@@ -36,16 +41,16 @@ export function checkRgw({ service_id, spec = {} }: RGWSpec, release: string): v
 }
 
 /** The realm, zone group and zone that the spec names. */
-export function placeOf({ rgw_realm, rgw_zonegroup, rgw_zone }: RgwFields): Record<string, string> {
-  return {
-    ...(rgw_realm === undefined ? {} : { rgw_realm }),
-    ...(rgw_zonegroup === undefined ? {} : { rgw_zonegroup }),
-    ...(rgw_zone === undefined ? {} : { rgw_zone }),
-  };
+function placeOf({ rgw_realm, rgw_zonegroup, rgw_zone }: RgwFields): Record<string, string | undefined> {
+  return { rgw_realm, rgw_zonegroup, rgw_zone };
 }
 
-/** The options of one gateway. */
-export function rgwSettings(spec: RGWSpec, planned: Planned, address: string | undefined): Record<string, string> {
+/** The options of one gateway; undefined where the spec does not name one. */
+export function rgwSettings(
+  spec: RGWSpec,
+  planned: Planned,
+  address: string | undefined,
+): Record<string, string | undefined> {
   const fields = spec.spec ?? {};
   return { rgw_frontends: frontend(spec, planned, address), ...placeOf(fields), ...countersOf(fields) };
 }
@@ -69,8 +74,8 @@ function bracketed(address: string): string {
   return address.includes(":") ? `[${address}]` : address;
 }
 
-function countersOf(fields: RgwFields): Record<string, string> {
-  const values: Record<string, boolean | number | undefined> = {
+function countersOf(fields: RgwFields): Record<string, string | undefined> {
+  return optionTexts({
     rgw_run_sync_thread:
       fields.disable_multisite_sync_traffic === undefined ? undefined : !fields.disable_multisite_sync_traffic,
     rgw_user_counters_cache: fields.rgw_user_counters_cache,
@@ -78,21 +83,23 @@ function countersOf(fields: RgwFields): Record<string, string> {
     rgw_bucket_counters_cache: fields.rgw_bucket_counters_cache,
     rgw_bucket_counters_cache_size: fields.rgw_bucket_counters_cache_size,
     rgw_exit_timeout_secs: fields.rgw_exit_timeout_secs,
-  };
-  return Object.fromEntries(
-    Object.entries(values).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
-  );
+  });
 }
 
 /** The text of certificate and key; since Tentacle it may come as one string. */
-export function certificateOf({ rgw_frontend_ssl_certificate: lines }: RgwFields): string | undefined {
-  if (lines === undefined) return undefined;
-  return `${(typeof lines === "string" ? lines : lines.join("\n")).trim()}\n`;
+function certificateOf({ rgw_frontend_ssl_certificate: lines = "" }: RgwFields): string | undefined {
+  const text = (typeof lines === "string" ? lines : lines.join("\n")).trim();
+  return text === "" ? undefined : `${text}\n`;
+}
+
+/** The certificate of a service that serves TLS. */
+export function servedCertificate({ spec = {} }: RGWSpec): string | undefined {
+  return spec.ssl === true ? certificateOf(spec) : undefined;
 }
 
 /** Gives the certificate to the monitors, where the gateways of the service read it. */
-export async function putCertificate(site: Site, { service_id, spec = {} }: RGWSpec): Promise<void> {
-  const certificate = spec.ssl === true ? certificateOf(spec) : undefined;
+export async function putCertificate(site: Site, spec: RGWSpec): Promise<void> {
+  const certificate = servedCertificate(spec);
   if (certificate === undefined) return;
-  await site.mon({ prefix: "config-key set", key: certificateKey(service_id), val: certificate });
+  await site.mon({ prefix: "config-key set", key: certificateKey(spec.service_id), val: certificate });
 }

@@ -6,7 +6,7 @@ import { messageOf, type PlaceableHost, type ServiceSpec } from "../../../index.
 import { readHost } from "../hosts/record.ts";
 import { type Left, Rounds } from "../rounds.ts";
 import type { Site } from "../site.ts";
-import { act } from "./act.ts";
+import { act, type Outcome } from "./act.ts";
 import { activeDaemons } from "./active.ts";
 import { configOf, deploy } from "./deploy.ts";
 import { dropIntent, type Intent, readIntents } from "./intents.ts";
@@ -36,6 +36,9 @@ export class Services {
   readonly #running = new Map<string, Promise<void>>();
   /** What the last step of each service left. */
   readonly #left = new Map<string, Left>();
+  /** What the wish for a daemon waits for, and why the last one for it was refused. */
+  readonly #waits = new Map<string, string>();
+  readonly #refusals = new Map<string, string>();
 
   constructor(site: Site) {
     this.#site = site;
@@ -45,6 +48,16 @@ export class Services {
   /** Why the last step for the service of this name, or for that of a daemon of this name, failed; undefined when it did not. */
   failure(name: string): string | undefined {
     return [...this.#failures].find(([service]) => name === service || name.startsWith(`${service}.`))?.[1];
+  }
+
+  /** What the wish for the daemon of this name waits for; undefined when for nothing. */
+  waitsFor(daemon: string): string | undefined {
+    return this.#waits.get(daemon);
+  }
+
+  /** Why the last wish for the daemon of this name was refused; undefined when it was not. */
+  refusal(daemon: string): string | undefined {
+    return this.#refusals.get(daemon);
   }
 
   async #round(): Promise<Left> {
@@ -100,31 +113,46 @@ export class Services {
     );
   }
 
-  async #service(
-    name: string,
-    record: ServiceRecord | undefined,
-    wishes: readonly (readonly [string, Intent])[],
-  ): Promise<Left> {
-    const waits = await this.#intend(wishes);
+  async #service(name: string, record: ServiceRecord | undefined, wishes: readonly Wish[]): Promise<Left> {
+    const waits = await this.#intend(name, wishes);
     if (record === undefined || record.spec.service_type === "osd") return waits; // the OSDs' own rounds make those
     const left = await this.#converge(name, record);
     return waits === "more" ? waits : left;
   }
 
-  /** What was asked for single daemons, one after the other: the next one is restarted when the one before it runs again. */
-  async #intend(wishes: readonly (readonly [string, Intent])[]): Promise<Left> {
+  /** What was asked for single daemons, one after the other: the next one is restarted when the cluster has the one before it again. */
+  async #intend(service: string, wishes: readonly Wish[]): Promise<Left> {
     let left: Left = "nothing";
-    for (const [name, intent] of wishes) {
+    const open: Daemon[] = [];
+    for (const [name, intent] of wishes.toSorted(byTurn)) {
       const { daemons } = await readPresent(this.#site);
       const daemon = daemons.find((one) => one.name === name);
-      if (daemon !== undefined && RESTARTS.includes(intent.action) && isOneStarting(daemon, daemons)) return "more";
-      const done = daemon === undefined || (await act(this.#site, daemon, intent));
-      if (done) await dropIntent(this.#site, name, intent);
-      else left = "more";
+      const outcome = hasToWait(intent, open) ? LATER : await this.#act(service, name, daemon, intent);
+      if (outcome.is !== "waiting" || daemon === undefined) continue;
+      left = "more";
+      if (RESTARTS.includes(intent.action)) open.push(daemon);
       // The next one may be that to which this one has just handed over.
-      if (!done && daemon.type === "mgr") return "more";
+      if (daemon.type === "mgr" && intent.begun === null && outcome !== LATER) break;
     }
     return left;
+  }
+
+  /** One step for one wish, which is dropped once it is done or refused. */
+  async #act(service: string, name: string, daemon: Daemon | undefined, intent: Intent): Promise<Outcome> {
+    const outcome: Outcome = daemon === undefined ? { is: "done" } : await act(this.#site, daemon, intent);
+    for (const known of [this.#waits, this.#refusals]) known.delete(name);
+    if (outcome.is === "waiting") this.#waits.set(name, outcome.what);
+    else {
+      if (outcome.is === "refused") await this.#refuse(service, name, outcome.why);
+      await dropIntent(this.#site, name, intent);
+    }
+    return outcome;
+  }
+
+  async #refuse(service: string, daemon: string, why: string): Promise<void> {
+    this.#refusals.set(daemon, why);
+    this.#site.log.error(why);
+    await this.#note(service, why);
   }
 
   async #converge(name: string, record: ServiceRecord): Promise<Left> {
@@ -181,11 +209,23 @@ export class Services {
   }
 }
 
-/** True while another daemon of the same service comes up. */
-function isOneStarting({ name, service }: Daemon, daemons: readonly Daemon[]): boolean {
-  return daemons.some(
-    (other) => other.service === service && other.name !== name && other.state === "starting" && other.crashes === 0,
-  );
+const LATER: Outcome = { is: "waiting", what: "its turn" };
+
+type Wish = readonly [daemon: string, Intent];
+
+/** What is started helps the others; then restarts that are under way, then those of single daemons, then all the rest. */
+function byTurn([, one]: Wish, [, other]: Wish): number {
+  const turn = ({ action, begun, force }: Intent): number => {
+    if (action === "start") return 0;
+    if (begun !== null) return 1;
+    return force ? 2 : 3;
+  };
+  return turn(one) - turn(other);
+}
+
+/** Whether the restart waits for that of others. One that ends again and again hinders only the turn of the whole service. */
+function hasToWait({ action, begun, force }: Intent, open: readonly Daemon[]): boolean {
+  return RESTARTS.includes(action) && begun === null && open.some(({ crashes }) => !force || crashes === 0);
 }
 
 /** A monitor takes the first free ports of the map, so it has to be in the map before another one looks for some. */

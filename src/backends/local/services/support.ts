@@ -11,8 +11,9 @@ import {
   serviceType,
   ValidationError,
 } from "../../../index.ts";
-import { LONGEST_SERVICE_ID } from "./names.ts";
+import { isDaemonPart, LONGEST_SERVICE_ID } from "./names.ts";
 import { checkRgw } from "./rgw.ts";
+import { checkFields, checkPlaced } from "./unsupported.ts";
 
 /** Debian's package of each program, where it is not named as the daemon. */
 const PACKAGES: Readonly<Partial<Record<DaemonType, string>>> = {
@@ -41,9 +42,6 @@ const MONITORING = [
 ];
 
 const CEPHADM_OWN = ["agent", "node-proxy", "cephadm-exporter"];
-
-/** A service id becomes a part of daemons' names and of paths. */
-const SERVICE_ID = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
 /** True for a type that this backend runs, whether the host has its program or not. */
 export function isDaemonType(type: string): type is DaemonType {
@@ -80,18 +78,18 @@ export function checkSpec(
   if (reason !== null) throw new ValidationError(`${serviceName(spec)} cannot run on ${host.hostname}: ${reason}`);
   checkServiceId(spec, traits?.named === true);
   checkPlacement(spec, [host]);
+  checkPlaced(spec);
   checkCount(spec);
   if (spec.service_type === "osd") checkDriveGroup(spec);
   if (spec.service_type === "rgw") checkRgw(spec, release);
-  checkNetworks(spec, host.hostname);
-  checkContainers(spec);
+  checkFields(spec, host.hostname);
 }
 
 function checkServiceId(spec: AnySpec, named: boolean): void {
   const { service_type: type, service_id: id = "" } = spec;
   if (named && id === "" && type !== "osd") throw new ValidationError(`a service of type ${type} needs a service_id`);
   if (!named && id !== "") throw new ValidationError(`a service of type ${type} has no service_id (got ${id})`);
-  if (id === "" || (SERVICE_ID.test(id) && id.length <= LONGEST_SERVICE_ID)) return;
+  if (id === "" || isDaemonPart(id)) return;
   throw new ValidationError(
     `service_id ${JSON.stringify(id)}: expected at most ${LONGEST_SERVICE_ID} letters, digits, dots, dashes and underscores`,
   );
@@ -100,23 +98,4 @@ function checkServiceId(spec: AnySpec, named: boolean): void {
 function checkCount(spec: AnySpec): void {
   const { count } = placementOf(spec);
   if (count !== undefined && count < 1) throw new ValidationError(`placement.count: expected at least 1, got ${count}`);
-}
-
-/** The placement names the address; which of a host's addresses lie in a network the agent does not tell. */
-function checkNetworks(spec: AnySpec, hostname: string): void {
-  if (spec.networks === undefined || spec.networks.length === 0) return;
-  throw new ValidationError(
-    `${serviceName(spec)}: networks are not supported by the local backend; name the address: placement.hosts ["${hostname}:ADDRESS"]`,
-  );
-}
-
-/** Fields for containers would be ignored, so they are refused. */
-function checkContainers(spec: ServiceSpec): void {
-  for (const field of ["extra_container_args", "custom_configs", "extra_entrypoint_args"] as const) {
-    const value: unknown = field in spec ? Reflect.get(spec, field) : undefined;
-    if (!Array.isArray(value) || value.length === 0) continue;
-    throw new ValidationError(
-      `${serviceName(spec)}: ${field} is not supported by the local backend, which runs programs of the host; leave it out`,
-    );
-  }
 }

@@ -65,9 +65,17 @@ export function difference(
 /** The daemon of this number of a service. */
 export function plannedDaemon(spec: AnySpec, hostname: string, index: number): Planned {
   const id = daemonId(spec, hostname, index);
-  const ports = (serviceType(spec.service_type)?.ports(spec) ?? []).map((port) => port + index);
+  const ports = [...(serviceType(spec.service_type)?.ports(spec) ?? []), ...monitoringPort(spec)].map(
+    (port) => port + index,
+  );
   // Only types that the agent knows come so far; support.ts refuses the others.
   return { name: `${spec.service_type}.${id}` as DaemonName, id, index, ports };
+}
+
+/** That of an NFS server's metrics, where its spec names one: clients are not told of it. */
+function monitoringPort({ service_type: type, spec }: AnySpec): number[] {
+  const port = type === "nfs" ? spec?.["monitoring_port"] : undefined;
+  return typeof port === "number" ? [port] : [];
 }
 
 /** As it was planned, of a daemon that is there; undefined for one that was not made by a service. */

@@ -68,6 +68,7 @@ export function serviceWrites(site: Site, services: Services, osds: DriveGroups)
       if (record === undefined) return unknownService(name);
       await checkRemoval(site, record, force);
       await changeService(site, name, (now) => ({ ...(now ?? record), deleted: true }));
+      if (record.spec.service_type === "osd") osds.making.kick();
       return call.persisted(text, (operation) => services.rounds.until(operation, untilGone(site, services, name)));
     },
     async setUnmanaged({ service_name: name, value }) {

@@ -1,7 +1,7 @@
 /** Which daemons an upgrade concerns, and in which order they are restarted. */
 import { DAEMON_TYPES, type Daemon, type DaemonType } from "../../../agent/client.ts";
+import { readFileSystems, readMgrMap, versionsInMaps } from "../ceph-maps.ts";
 import type { Site } from "../site.ts";
-import { readFileSystems, readMgrMap, versionsInMaps } from "./ceph-maps.ts";
 import type { UpgradeRecord } from "./record.ts";
 import { shortVersion } from "./versions.ts";
 

@@ -1,6 +1,7 @@
 /** What an upgrade changes in the cluster for its time, and puts back: noout, and the active mdss of file systems. */
+
+import { type FileSystem, readFileSystems, readOsdMap } from "../ceph-maps.ts";
 import type { Site } from "../site.ts";
-import { type FileSystem, readFileSystems, readOsdMap } from "./ceph-maps.ts";
 import { changeUndo, readUndo } from "./record.ts";
 
 /** Sets noout, so that no data moves because of an OSD that restarts. One that the operator had set stays in the end. */

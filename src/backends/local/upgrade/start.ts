@@ -1,9 +1,9 @@
 /** What has to be true before an upgrade may start, and the record it starts with. */
 import { DAEMON_TYPES, type DaemonType } from "../../../agent/client.ts";
 import { OrchestratorError, type ParamsOf, ValidationError } from "../../../index.ts";
+import { readMgrMap, readMons, versionsInMaps } from "../ceph-maps.ts";
 import { readHost } from "../hosts/record.ts";
 import type { Site } from "../site.ts";
-import { readMgrMap, readMons, versionsInMaps } from "./ceph-maps.ts";
 import { concerns, left, tellsVersion, type VersionedDaemon, versionedDaemons } from "./daemons.ts";
 import type { UpgradeRecord } from "./record.ts";
 import { targetFor } from "./target.ts";

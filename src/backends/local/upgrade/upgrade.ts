@@ -4,9 +4,10 @@
  */
 import { DAEMON_TYPES } from "../../../agent/client.ts";
 import { isOrchestratorError, UnavailableError } from "../../../index.ts";
+import { readMgrMap, readOsdMap, versionsInMaps } from "../ceph-maps.ts";
+import { isPaused } from "../control.ts";
 import { type Left, Rounds } from "../rounds.ts";
 import type { Site } from "../site.ts";
-import { readMgrMap, readOsdMap, versionsInMaps } from "./ceph-maps.ts";
 import { left, nextOf, type VersionedDaemon, versionedDaemons } from "./daemons.ts";
 import { putFileSystemsBack, putNooutBack, setNoout } from "./flags.ts";
 import { whatIsMissing, whyNotYet } from "./gates.ts";
@@ -57,12 +58,14 @@ export class Upgrade {
     const upgrade = await readUpgrade(this.#site);
     await tellHealth(this.#site, upgrade);
     if (upgrade === undefined) return this.#putBack();
-    if (upgrade.current !== null) return this.#follow(upgrade, upgrade.current);
-    if (upgrade.paused) {
-      await putNooutBack(this.#site); // a pause may last; an OSD that is lost meanwhile has to be made good for
-      return "nothing";
-    }
-    return this.#goOn(upgrade);
+    // By its own pause, or with all background work.
+    const all = await isPaused(this.#site);
+    const paused = upgrade.paused || all;
+    if (upgrade.current !== null) return this.#follow({ ...upgrade, paused }, upgrade.current);
+    if (!paused) return this.#goOn(upgrade);
+    await putNooutBack(this.#site); // a pause may last; an OSD that is lost meanwhile has to be made good for
+    if (all) this.#reason = "paused with all background work; 'ceph orch resume' lets it go on";
+    return "nothing";
   }
 
   async #goOn(upgrade: UpgradeRecord): Promise<Left> {

@@ -14,6 +14,8 @@ export interface Orch {
   /** The interface methods that the backend can serve. */
   features(): readonly string[];
   readonly now: number;
+  /** Ends when the command is given up. */
+  readonly signal: AbortSignal;
 }
 
 /** A command of `ceph orch`. */

@@ -3,6 +3,7 @@
 import { OrchestratorError, ValidationError } from "../../../orchestrator/errors.ts";
 import type { GenericSpec, PlanRow, ServiceDescription } from "../../../orchestrator/generated/types.ts";
 import { serviceName } from "../../../orchestrator/service-types.ts";
+import { validate } from "../../../orchestrator/validate.ts";
 import type { Arguments } from "./arguments.ts";
 import { command, type Orch, type OrchCommand, resultText } from "./command.ts";
 import { formatted } from "./formats.ts";
@@ -220,6 +221,9 @@ async function applyOsd(args: Arguments, orch: Orch): Promise<string> {
 
 /** A dry run is an `apply` of specs that are marked as previews, and then a `plan`. */
 async function applySpecs(args: Arguments, orch: Orch, specs: readonly GenericSpec[]): Promise<string> {
+  // As Ceph's classes refuse a field that a service does not have; the call, which may be of a later release, would drop it.
+  const { issues } = validate("params:orchestrator/apply", { specs }, { root: "apply" });
+  if (issues.length > 0) throw new ValidationError(issues.join("; "));
   const text = resultText(
     await orch.call("apply", {
       specs,

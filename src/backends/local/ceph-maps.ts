@@ -1,8 +1,8 @@
-/** What an upgrade reads from Ceph's maps, in the shape that all releases share. */
+/** What the restart of daemons reads from Ceph's maps, in the shape that all releases share. */
 import { z } from "zod";
 
-import type { Site } from "../site.ts";
-import { shortVersion } from "./versions.ts";
+import type { Site } from "./site.ts";
+import { shortVersion } from "./upgrade/versions.ts";
 
 const metadata = z.array(
   z.object({
@@ -25,10 +25,12 @@ export async function versionsInMaps(site: Site, type: string): Promise<Readonly
 
 const mgrMap = z.object({
   active_name: z.string(),
+  active_gid: z.int(),
   available: z.boolean(),
   standbys: z.array(
     z.object({
       name: z.string(),
+      gid: z.int(),
       available_modules: z
         .array(z.object({ name: z.string(), can_run: z.boolean(), error_string: z.string() }))
         .default([]),
@@ -42,14 +44,15 @@ export function readMgrMap(site: Site): Promise<MgrMap> {
 }
 
 const quorum = z.object({
+  election_epoch: z.int(),
   quorum_names: z.array(z.string()),
   monmap: z.object({ mons: z.array(z.object({ name: z.string() })) }),
 });
 
-/** The names of all mons, and of those in the quorum. */
-export async function readMons(site: Site): Promise<{ all: string[]; quorum: string[] }> {
-  const { quorum_names: names, monmap } = await site.monJson({ prefix: "quorum_status" }, quorum);
-  return { all: monmap.mons.map(({ name }) => name), quorum: names };
+/** The names of all mons, and of those in the quorum, with the number of their election. */
+export async function readMons(site: Site): Promise<{ all: string[]; quorum: string[]; election: number }> {
+  const { quorum_names: names, monmap, election_epoch } = await site.monJson({ prefix: "quorum_status" }, quorum);
+  return { all: monmap.mons.map(({ name }) => name), quorum: names, election: election_epoch };
 }
 
 const osdMap = z.object({
@@ -85,10 +88,10 @@ export async function readPgsOf(site: Site, osd: number): Promise<PlacementGroup
 const NOT_JOINABLE = 1 << 0;
 const ALLOW_STANDBY_REPLAY = 1 << 5;
 
-const mdsInfo = z.object({ name: z.string(), rank: z.int(), state: z.string() });
+const mdsInfo = z.object({ name: z.string(), gid: z.int(), rank: z.int(), state: z.string() });
 
 const fsDump = z.object({
-  standbys: z.array(z.object({ name: z.string() })),
+  standbys: z.array(z.object({ name: z.string(), gid: z.int() })),
   filesystems: z.array(
     z.object({
       mdsmap: z.object({
@@ -114,10 +117,12 @@ export interface FileSystem {
   readonly daemons: readonly z.output<typeof mdsInfo>[];
 }
 
-export async function readFileSystems(site: Site): Promise<{ standbys: string[]; filesystems: FileSystem[] }> {
+export async function readFileSystems(
+  site: Site,
+): Promise<{ standbys: { name: string; gid: number }[]; filesystems: FileSystem[] }> {
   const { standbys, filesystems } = await site.monJson({ prefix: "fs dump" }, fsDump);
   return {
-    standbys: standbys.map(({ name }) => name),
+    standbys,
     filesystems: filesystems.map(({ mdsmap }) => ({
       name: mdsmap.fs_name,
       maxMds: mdsmap.max_mds,
