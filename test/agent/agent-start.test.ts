@@ -1,10 +1,11 @@
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { Agent, type AgentParts } from "../../src/agent/agent.ts";
 import { createLog } from "../../src/agent/log.ts";
 import type { AgentSettings } from "../../src/agent/settings.ts";
+import { settingsIn } from "./settings-in.ts";
 
 const PARTS: AgentParts = {
   version: "0.0.0",
@@ -14,7 +15,7 @@ const PARTS: AgentParts = {
   beforeStart: () => Promise.resolve(),
 };
 
-it.each([
+it.each<[string, Partial<AgentSettings>, string]>([
   ["a user", { user: "nobodyatall" }, "--user nobodyatall: there is no such user on this host"],
   ["a root folder", { roots: new Map([["", "/no/such/root"]]) }, "--root /no/such/root: there is no such folder"],
   ["a root folder of one type", { roots: new Map([["mon", "/no/such"]]) }, "--root /no/such: there is no such folder"],
@@ -22,18 +23,7 @@ it.each([
 ])("%s that is not there is refused before the agent takes its folder", async (_, change, message) => {
   const folder = mkdtempSync(join(tmpdir(), "orchbridge-start-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  const settings = {
-    stateDir: join(folder, "state"),
-    socketPath: join(folder, "agent.sock"),
-    group: undefined,
-    conf: join(folder, "ceph.conf"),
-    dataDir: join(folder, "data"),
-    runDir: join(folder, "run"),
-    user: userInfo().username,
-    roots: new Map(),
-    light: undefined,
-    ...change,
-  } as AgentSettings;
+  const settings = { ...settingsIn(folder), ...change };
   await expect(Agent.start(settings, PARTS)).rejects.toThrow(message);
   expect(existsSync(settings.stateDir)).toBe(false);
 });

@@ -1,11 +1,12 @@
 /** An agent with stand-in daemons in a folder of its own, for the tests of this folder. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AgentClient } from "../../src/agent/client.ts";
 import type { AgentParams, AgentResult, Daemon, DaemonName, Method } from "../../src/agent/protocol.ts";
 import type { AgentSettings } from "../../src/agent/settings.ts";
+import { settingsIn } from "./settings-in.ts";
 import type { Behaviour } from "./stand-in-daemon.ts";
 
 export const FSID = "5c2c1a0e-7a4e-4c0d-9a55-6f0f3a1f2b3c";
@@ -27,15 +28,8 @@ export async function until<T>(
 export class OneAgent {
   readonly folder = mkdtempSync(join(tmpdir(), "orchbridge-agent-"));
   readonly settings: AgentSettings = {
-    stateDir: join(this.folder, "state"),
+    ...settingsIn(this.folder),
     socketPath: join(this.folder, "run/agent.sock"),
-    group: undefined,
-    conf: join(this.folder, "ceph.conf"),
-    dataDir: join(this.folder, "data"),
-    runDir: join(this.folder, "run"),
-    user: userInfo().username,
-    roots: new Map(),
-    light: undefined,
   };
   #process: ChildProcess | undefined;
   #client: AgentClient | undefined;

@@ -1,11 +1,12 @@
 /** What is done for an OSD before its start, where the device of one that had its number is still in the host. */
 import { mkdirSync, mkdtempSync, readlinkSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir, userInfo } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, expect, it, onTestFinished } from "vitest";
 import { beforeStart } from "../../src/agent/osd-start.ts";
 import type { AgentSettings } from "../../src/agent/settings.ts";
 import { bytes } from "./host/fixture.ts";
+import { settingsIn } from "./settings-in.ts";
 
 const FSID = "a5c3c935-30b6-412b-adb0-479a8a2861a1";
 const FORMER = "05475045-8f3d-468d-b8e5-45a3655ce44e";
@@ -19,17 +20,7 @@ let devices: string[];
 beforeEach(() => {
   const folder = mkdtempSync(join(tmpdir(), "orchbridge-osd-start-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  settings = {
-    stateDir: folder,
-    socketPath: join(folder, "agent.sock"),
-    group: undefined,
-    conf: join(folder, "ceph.conf"),
-    dataDir: join(folder, "data"),
-    runDir: join(folder, "run"),
-    user: userInfo().username,
-    roots: new Map(),
-    light: undefined,
-  };
+  settings = { ...settingsIn(folder), stateDir: folder };
   writeFileSync(settings.conf, `[global]\nfsid = ${FSID}\n`);
   osdFolder = join(settings.dataDir, "osd/ceph-1");
   mkdirSync(osdFolder, { recursive: true });

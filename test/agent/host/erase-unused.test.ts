@@ -12,6 +12,7 @@ import { dropPart, indivisible } from "../../../src/agent/host/parts.ts";
 import { prepareOsd } from "../../../src/agent/host/prepare.ts";
 import type { CheckedParams } from "../../../src/agent/protocol.ts";
 import type { AgentSettings } from "../../../src/agent/settings.ts";
+import { settingsIn } from "../settings-in.ts";
 import { bytes } from "./fixture.ts";
 
 const LABEL = bytes("reef", "label.bin");
@@ -29,19 +30,8 @@ function host(uuid: string, label = LABEL): { settings: AgentSettings; device: s
   writeFileSync(device, Buffer.alloc(8192));
   const part = `${device}.${uuid}`;
   writeFileSync(part, label);
-  const conf = join(folder, "ceph.conf");
-  writeFileSync(conf, `[global]\nfsid = ${OWN.clusterFsid}\n`);
-  const settings = {
-    stateDir: folder,
-    socketPath: join(folder, "socket"),
-    group: undefined,
-    conf,
-    dataDir: join(folder, "data"),
-    runDir: join(folder, "run"),
-    user: "root",
-    roots: new Map(),
-    light: undefined,
-  };
+  const settings = { ...settingsIn(folder), stateDir: folder };
+  writeFileSync(settings.conf, `[global]\nfsid = ${OWN.clusterFsid}\n`);
   return { settings, device, part };
 }
 

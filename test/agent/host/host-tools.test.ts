@@ -13,7 +13,7 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { hostname, tmpdir, userInfo } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { versionIn } from "../../../src/agent/host/describe.ts";
@@ -27,6 +27,7 @@ import { listVolumes } from "../../../src/agent/host/osds.ts";
 import { runAny } from "../../../src/agent/host/programs.ts";
 import type { CheckedParams, DaemonName } from "../../../src/agent/protocol.ts";
 import type { AgentSettings } from "../../../src/agent/settings.ts";
+import { settingsIn } from "../settings-in.ts";
 import { bytes } from "./fixture.ts";
 
 const FSID = "a5c3c935-30b6-412b-adb0-479a8a2861a1";
@@ -39,17 +40,7 @@ let manifest: DaemonName[];
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "orchbridge-host-"));
-  settings = {
-    stateDir: join(folder, "state"),
-    socketPath: join(folder, "agent.sock"),
-    group: undefined,
-    conf: join(folder, "ceph.conf"),
-    dataDir: join(folder, "data"),
-    runDir: join(folder, "run"),
-    user: userInfo().username,
-    roots: new Map(),
-    light: undefined,
-  };
+  settings = settingsIn(folder);
   manifest = [];
   mkdirSync(settings.stateDir, { mode: 0o700 });
   writeFileSync(settings.conf, `[global]\nfsid = ${FSID}\n`);

@@ -9,6 +9,7 @@ import { eraseUnused } from "../../../src/agent/host/erase-unused.ts";
 import { hostHandlers } from "../../../src/agent/host/handlers.ts";
 import { parseLabel } from "../../../src/agent/host/labels.ts";
 import type { AgentSettings } from "../../../src/agent/settings.ts";
+import { settingsIn } from "../settings-in.ts";
 import { bytes } from "./fixture.ts";
 
 const LABEL = bytes("reef", "label.bin");
@@ -21,17 +22,7 @@ let settings: AgentSettings;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "orchbridge-loop-"));
   onTestFinished(() => rmSync(folder, { recursive: true }));
-  settings = {
-    stateDir: join(folder, "state"),
-    socketPath: join(folder, "agent.sock"),
-    group: undefined,
-    conf: join(folder, "ceph.conf"),
-    dataDir: join(folder, "data"),
-    runDir: join(folder, "run"),
-    user: "root",
-    roots: new Map(),
-    light: undefined,
-  };
+  settings = settingsIn(folder);
   mkdirSync(settings.stateDir);
 });
 
