@@ -166,7 +166,7 @@ class Attached(AttachTest):
     def test_a_restart_does_not_wait_for_a_breakpoint_in_its_start(self) -> None:
         author = self.arrive()
         self.settings = Settings(attach=self.path, backend_options={"hang": True})
-        with mock.patch.object(subject, "START_TIMEOUT", 600.0):
+        with mock.patch("orchbridge.lifecycle.START_TIMEOUT", 600.0):
             self.thread.start()
             until("the process", lambda: author.peers)
             until("the introduction", lambda: (link := self.supervisor._link) and link.connection.pending)
@@ -211,7 +211,7 @@ class Reconnects(AttachTest):
 
     def test_a_call_is_told_who_is_missing(self) -> None:
         self.thread.start()
-        with mock.patch.object(subject, "PATIENCE", 0.5), self.assertRaisesRegex(Unavailable, "nobody listens at"):
+        with mock.patch("orchbridge.known.PATIENCE", 0.5), self.assertRaisesRegex(Unavailable, "nobody listens at"):
             until("a first try", lambda: "nobody" in (self.supervisor.down or ""))
             self.call("echo")
 

@@ -113,7 +113,7 @@ class Declares(SupervisorTest):
     def test_options_whose_check_takes_too_long_leave_the_former_ones_in_use(self) -> None:
         self.start()
         former = self.supervisor.hello["pid"]
-        with mock.patch.object(subject, "START_TIMEOUT", 0.5):
+        with mock.patch("orchbridge.lifecycle.START_TIMEOUT", 0.5):
             self.change(chosen(hang=True))
             until("the problem to be known", lambda: self.supervisor.settings_error)
         wanted = "backend stand-in: it was not loaded within 0.5 s; the former configuration stays in use"

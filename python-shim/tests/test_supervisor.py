@@ -146,7 +146,7 @@ class Starts(SupervisorTest):
         self.supervisor.options_changed()
         self.available()
 
-    @mock.patch.object(subject, "START_TIMEOUT", 0.5)
+    @mock.patch("orchbridge.lifecycle.START_TIMEOUT", 0.5)
     def test_a_process_that_does_not_introduce_itself_is_ended(self) -> None:
         with mock.patch.object(self, "command", lambda *_: ["/bin/sleep", "60"]):
             self.supervisor._command = self.command
@@ -314,7 +314,7 @@ class GivesUpAStart(SupervisorTest):
 
     def setUp(self) -> None:
         super().setUp()
-        patch = mock.patch.object(subject, "START_TIMEOUT", 600.0)
+        patch = mock.patch("orchbridge.lifecycle.START_TIMEOUT", 600.0)
         patch.start()
         self.addCleanup(patch.stop)
 

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Message } from "vscode-jsonrpc";
 import { readSessions } from "../../src/cli/replay/session-file.ts";
 import { type ReplayReport, replaySession } from "../../src/cli/replay/session-replay.ts";
@@ -200,7 +200,8 @@ describe("a recording", () => {
     await child.until(({ params }) => params?.["available"] === true);
     await child.call("add_host", { host_spec: { hostname: "doomed" } });
     await child.until(({ method }) => method === "bridge/failed");
-    expect(readFileSync(file, "utf8")).toContain("doomed [secret]");
+    // It is written down right after it is sent.
+    await vi.waitFor(() => expect(readFileSync(file, "utf8")).toContain("doomed [secret]"), 60_000);
     expect(await replayed(file, { backend: authorsBackend, options })).toMatchObject({ compared: 2, differences: [] });
   });
 
