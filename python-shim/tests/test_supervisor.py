@@ -322,6 +322,14 @@ class GivesUpAStart(SupervisorTest):
         self.settings = Settings(backend="stand-in", backend_options=options)
         self.thread.start()
 
+    def hang_in_check(self) -> None:
+        self.hang(check={"hang": True})
+        until("the check to be asked", self.pending)
+
+    def hang_in_introduction(self) -> None:
+        self.hang(hang=True)
+        until("the introduction to be asked", lambda: self.introductions and self.pending())
+
     def pending(self) -> bool:
         link = self.supervisor._link
         return link is not None and link.connection.pending > 0
@@ -348,13 +356,11 @@ class GivesUpAStart(SupervisorTest):
         self.assertEqual((self.supervisor.crashes, self.supervisor.connection), (0, None))
 
     def test_a_restart_does_not_wait_for_a_backend_that_hangs_while_it_is_loaded(self) -> None:
-        self.hang(check={"hang": True})
-        until("the check to be asked", self.pending)
+        self.hang_in_check()
         self.restarts_well()
 
     def test_a_restart_does_not_wait_for_an_introduction_that_is_not_answered(self) -> None:
-        self.hang(hang=True)
-        until("the introduction to be asked", lambda: self.introductions and self.pending())
+        self.hang_in_introduction()
         self.restarts_well()
 
     def test_a_restart_gives_up_what_was_about_to_be_started_when_it_came(self) -> None:
@@ -372,13 +378,11 @@ class GivesUpAStart(SupervisorTest):
         self.restarts_well()
 
     def test_the_end_of_the_module_does_not_wait_for_a_check(self) -> None:
-        self.hang(check={"hang": True})
-        until("the check to be asked", self.pending)
+        self.hang_in_check()
         self.ends_well()
 
     def test_the_end_of_the_module_does_not_wait_for_an_introduction(self) -> None:
-        self.hang(hang=True)
-        until("the introduction to be asked", lambda: self.introductions and self.pending())
+        self.hang_in_introduction()
         self.ends_well()
 
 

@@ -1,6 +1,7 @@
 /** `orchbridge call`: one call of one backend method, without a manager. */
 
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { timerMs } from "../orchestrator/timer-limit.ts";
 import { onAbort } from "../orchestrator/with-signal.ts";
 import { type NamedMethod, namedMethod } from "./call/method.ts";
 import { type CallReport, printJson, printReadable } from "./call/report.ts";
@@ -22,9 +23,6 @@ const EXIT_PARAMS = 2;
 const EXIT_NO_BACKEND = 3;
 /** What a shell shows for a program that Ctrl-C ended. */
 const EXIT_INTERRUPTED = 130;
-
-/** A timer of Node's holds no more; a longer one ends at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 const INTERRUPTED: CallFailure = {
   type: "RequestCancelled",
@@ -113,7 +111,7 @@ type Operation = CallReport["operations"][number];
 async function started(session: AuthorSession, timeoutMs: number): Promise<string | undefined> {
   const late = Promise.withResolvers<string>();
   const sentence = `the backend was not loaded and created within ${timeoutMs / 1000} s`;
-  const timer = setTimeout(late.resolve, Math.min(timeoutMs, LONGEST_TIMER_MS), sentence);
+  const timer = setTimeout(late.resolve, timerMs(timeoutMs), sentence);
   // Where nothing else is left, the wait is in vain.
   timer.unref();
   const reason = await Promise.race([session.start(), late.promise]);

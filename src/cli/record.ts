@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { isAbsolute } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../orchestrator/errors.ts";
+import { LONGEST_TIMER_MS } from "../orchestrator/timer-limit.ts";
 import { isObject } from "../rpc/message.ts";
 import { CommandError, UsageError } from "./errors.ts";
 import { readSeconds, readWords } from "./options.ts";
@@ -16,8 +17,7 @@ const START_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 500;
 const OPTION = "mgr/orchbridge/record_path";
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
-/** A timer of Node's holds no more; a longer one ends at once. */
-const LONGEST_S = Math.floor((2 ** 31 - 1) / 1000);
+const LONGEST_S = Math.floor(LONGEST_TIMER_MS / 1000);
 
 /** Runs the command; sets the exit status. */
 export async function record(args: string[]): Promise<void> {

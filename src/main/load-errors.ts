@@ -5,7 +5,7 @@ import { dirname, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { deniedAccess } from "../orchestrator/denied-access.ts";
 import { isOrchestratorError, type OrchestratorError, ValidationError } from "../orchestrator/errors.ts";
-import { foreignFiles, ImportFailure, OutsidePackage } from "./module-hooks.ts";
+import { foreignFiles, ImportFailure, OutsidePackage, UNBUILT } from "./module-hooks.ts";
 import { mayRead } from "./permitted.ts";
 import { findSyntaxError } from "./syntax-place.ts";
 
@@ -84,7 +84,6 @@ function explainImport({ specifier, importer, cause, message }: ImportFailure): 
     : `${place}: cannot import ${JSON.stringify(specifier)}; ${cure}`;
 }
 
-const UNBUILT = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
 const BUILD_IT =
   "packages below node_modules must be JavaScript: build it, or import a file of your own by a relative path";
 

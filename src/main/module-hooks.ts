@@ -30,9 +30,12 @@ export class ImportFailure extends Error {
 /** The import of a file that Node's permission model does not let this process read. */
 export class OutsidePackage extends Error {}
 
+/** Node's code for TypeScript below node_modules. */
+export const UNBUILT = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
+
 /** The import of TypeScript below node_modules, which Node refuses without a word on where it is imported. */
 class UnbuiltPackage extends Error {
-  readonly code = "ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING";
+  readonly code = UNBUILT;
 
   constructor(url: string) {
     super(`${fileURLToPath(url)} is TypeScript below node_modules`);

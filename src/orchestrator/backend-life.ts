@@ -42,11 +42,6 @@ function creationReason(name: string): string {
   return `the backend ${name} is being created`;
 }
 
-/** Whether a backend that is not available for this reason may soon be, without anybody's doing. */
-export function isBeingCreated(reason: string): boolean {
-  return /^the backend \S+ is being created$/.test(reason);
-}
-
 export class BackendLife {
   readonly #deps: Dependencies;
   readonly #shown = new Shown();

@@ -18,6 +18,7 @@ import { Operations } from "./operations.ts";
 import type { BackendConfig, EventPort, Json, Logger, MgrPort, Session, WireError } from "./ports.ts";
 import { Resumption } from "./resumption.ts";
 import { shownParams, withoutSecrets, withoutSecretsOf } from "./secrets.ts";
+import { timerMs } from "./timer-limit.ts";
 import { onAbort, withSignal } from "./with-signal.ts";
 
 export interface Dependencies {
@@ -44,8 +45,6 @@ export interface Answer {
 
 const LAST_ERRORS = 10;
 const MOST_FAILURES = 50;
-/** Timers take no more. */
-const LONGEST_MS = 2 ** 31 - 1;
 
 export class Orchestrator {
   readonly #deps: Dependencies;
@@ -340,8 +339,4 @@ function capped(sentences: string[]): string[] {
   if (sentences.length <= MOST_FAILURES) return sentences;
   const more = `and ${sentences.length - MOST_FAILURES} more: see ceph orchbridge op ls`;
   return [...sentences.slice(0, MOST_FAILURES), more];
-}
-
-function timerMs(ms: number): number {
-  return Math.min(LONGEST_MS, Math.max(0, Math.ceil(ms)));
 }

@@ -5,7 +5,6 @@ import type { ProcessLog } from "../../main/log.ts";
 import { Redaction } from "../../main/recording/redaction.ts";
 import { serveConnection } from "../../main/serve.ts";
 import { PROTOCOL } from "../../main/version.ts";
-import { isBeingCreated } from "../../orchestrator/backend-life.ts";
 import { SCHEMA_HASH } from "../../orchestrator/generated/methods.ts";
 import { Connection, type Params } from "../../rpc/connection.ts";
 import { isObject } from "../../rpc/message.ts";
@@ -206,9 +205,7 @@ class SessionReplay {
   /** Why the backend is not there, or undefined when it is. */
   async #created(): Promise<string | undefined> {
     const state = await this.#until(() =>
-      this.#state !== undefined && (this.#state["available"] === true || !isUnderWay(this.#state))
-        ? this.#state
-        : undefined,
+      this.#state?.["available"] === true || (this.#state?.["reason"] ?? "") !== "" ? this.#state : undefined,
     );
     if (state?.["available"] === true) return undefined;
     const reason = state?.["reason"];
@@ -312,11 +309,6 @@ class SessionReplay {
   #differs(line: number, method: string, says: readonly string[]): void {
     if (says.length > 0) this.#found.push({ line, method, says });
   }
-}
-
-/** Whether the backend may still come into being. */
-function isUnderWay({ reason }: Wire): boolean {
-  return typeof reason !== "string" || reason === "" || isBeingCreated(reason);
 }
 
 /** Pages are for the manager's sake. */
